@@ -1,0 +1,103 @@
+/**
+ * The layout of the counters in shared memory.
+ *
+ * One `SharedArrayBuffer` of Uint32 words holds a segment for each thread; a segment holds the thread's
+ * own counters and then one series for each pair of route and variant. Each word has one writer, and
+ * a reader takes differences modulo 2^32 (`since`), so nothing is locked and nothing overflows as long
+ * as it is read once in 2^32 counts. Atomics were rejected: they cost more than the count itself, and an
+ * aligned word is never torn.
+ */
+
+import { BIN_COUNT } from './histogram.ts'
+
+/** Methods that are counted by name; every other one is counted as the last. */
+export const METHODS = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  '_OTHER',
+] as const
+export type MethodName = (typeof METHODS)[number]
+
+/** Status codes are counted from 100 to 599. */
+export const FIRST_CODE = 100
+export const CODE_COUNT = 500
+
+/** Room for the reasons of upstream failures; the names stand in `proxy/failure.ts`. */
+export const FAILURE_LIMIT = 24
+
+/** How many series (pairs of route and variant) one process can count. */
+export const SERIES_LIMIT = 1024
+
+/** Words of a series, by offset from its start. */
+export const SERIES = {
+  /** Requests assigned to the variant, counted when they start. */
+  started: 0,
+  /** Requests finished: answered, failed or given up by the client. */
+  finished: 1,
+  /** Finished requests that count as errors by the route's rule. */
+  errors: 2,
+  /** Requests that the client gave up; they are neither errors nor in the histogram. */
+  clientAborts: 3,
+  /** Second attempts on another connection. */
+  retries: 4,
+  /** Body bytes from client to upstream. */
+  requestBytes: 5,
+  /** Body bytes from upstream to client. */
+  responseBytes: 6,
+  /** `FAILURE_LIMIT` words: upstream failures by reason. */
+  failures: 8,
+  /** `METHODS.length` rows of `CODE_COUNT` words: answers by method and code. */
+  codes: 8 + FAILURE_LIMIT,
+  /** `BIN_COUNT` words: answered requests by latency, see `histogram.ts`. */
+  latency: 8 + FAILURE_LIMIT + METHODS.length * CODE_COUNT,
+} as const
+
+/** Words of one series. */
+export const SERIES_WORDS: number = SERIES.latency + BIN_COUNT
+
+/** Words at the start of a segment: the thread's own counters. */
+export const THREAD = {
+  /** Downstream connections accepted. */
+  accepted: 0,
+  /** Downstream connections closed. */
+  closed: 1,
+  /** Downstream connections refused because the limit was reached. */
+  refused: 2,
+  /** Upstream connections opened. */
+  upstreamOpened: 3,
+  /** Upstream connections closed. */
+  upstreamClosed: 4,
+  /** `CODE_COUNT` words: answers that Sluice itself gave before a route was found, by code. */
+  localCodes: 8,
+} as const
+
+const THREAD_WORDS = THREAD.localCodes + CODE_COUNT
+
+/** Words of one thread's segment. */
+export const SEGMENT_WORDS: number = THREAD_WORDS + SERIES_LIMIT * SERIES_WORDS
+
+/** Returns shared memory for that many threads, zeroed. Pages are only backed by memory when touched. */
+export function createTallyBuffer(threadCount: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(threadCount * SEGMENT_WORDS * Uint32Array.BYTES_PER_ELEMENT)
+}
+
+/** Returns the words of one thread, for its own writing or for control's reading. */
+export function segment(buffer: SharedArrayBuffer, threadIndex: number): Uint32Array {
+  const bytes = SEGMENT_WORDS * Uint32Array.BYTES_PER_ELEMENT
+  return new Uint32Array(buffer, threadIndex * bytes, SEGMENT_WORDS)
+}
+
+/** Returns the word at which a series starts in its segment. */
+export function seriesOffset(seriesIndex: number): number {
+  return THREAD_WORDS + seriesIndex * SERIES_WORDS
+}
+
+/** Returns how far a counter has moved on, whether or not it went past 2^32 in between. */
+export function since(earlier: number, now: number): number {
+  return (now - earlier) >>> 0
+}
