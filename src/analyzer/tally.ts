@@ -101,3 +101,19 @@ export function seriesOffset(seriesIndex: number): number {
 export function since(earlier: number, now: number): number {
   return (now - earlier) >>> 0
 }
+
+/**
+ * Closes the books of a thread that died: what it had started and not finished counts as given up, what it
+ * had open as closed. Called by its successor, which writes the same segment.
+ */
+export function settleAbandoned(words: Uint32Array): void {
+  words[THREAD.closed] = words[THREAD.accepted]!
+  words[THREAD.upstreamClosed] = words[THREAD.upstreamOpened]!
+  for (let series = 0; series < SERIES_LIMIT; series++) {
+    const offset = seriesOffset(series)
+    const abandonedCount = since(words[offset + SERIES.finished]!, words[offset + SERIES.started]!)
+    if (abandonedCount === 0) continue
+    words[offset + SERIES.finished]! += abandonedCount
+    words[offset + SERIES.clientAborts]! += abandonedCount
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Turns configuration and targets into snapshots, and hands them to the threads.
+ */
+
+import { SERIES_LIMIT } from '../../analyzer/tally.ts'
+import type { Route, Snapshot, Variant } from '../../proxy/snapshot.ts'
+import { CodedError } from '../coded-error.ts'
+import type { Config, RouteConfig } from '../config/config.ts'
+import type { Routing, RouteTarget } from '../rollout/engine.ts'
+import type { ThreadPool } from './pool.ts'
+
+const ALL_BP = 10_000
+
+/**
+ * The place of each pair of route and variant in the tally. A place is never given to another pair, so that
+ * counters only ever grow; they last for the life of the process.
+ */
+export class SeriesRegistry {
+  readonly #places = new Map<string, number>()
+  readonly #entries: { readonly route: string; readonly variant: string }[] = []
+
+  /** Throws `CodedError` `routingFailed` when there is no room. */
+  obtain(route: string, variant: string): number {
+    const key = `${route}/${variant}`
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    if (this.#entries.length === SERIES_LIMIT) {
+      throw new CodedError(
+        'routingFailed',
+        `No room to count route "${route}": ${SERIES_LIMIT} pairs of route and variant have been in use since the start; restart Sluice`,
+      )
+    }
+    this.#places.set(key, this.#entries.length)
+    this.#entries.push({ route, variant })
+    return this.#entries.length - 1
+  }
+
+  find(route: string, variant: string): number | undefined {
+    return this.#places.get(`${route}/${variant}`)
+  }
+
+  get entries(): readonly { readonly route: string; readonly variant: string }[] {
+    return this.#entries
+  }
+}
+
+/** Compiles one snapshot. */
+export function compileSnapshot(
+  config: Config,
+  targets: readonly RouteTarget[],
+  context: { version: number; series: SeriesRegistry },
+): Snapshot {
+  const upstreams = [...config.upstreams.values()]
+  const places = new Map(upstreams.map((upstream, index) => [upstream.name, index]))
+  const byRoute = new Map(targets.map((target) => [target.route, target]))
+  return {
+    version: context.version,
+    limits: config.proxy.limits,
+    timeouts: config.proxy.timeouts,
+    trustedProxies: config.proxy.trustedProxies,
+    upstreams: upstreams.map(({ name, endpoints }) => ({
+      name,
+      endpoints: endpoints.map(({ host, port }) => ({ id: `${host}:${port}`, host, port })),
+    })),
+    routes: config.routes.map((route) =>
+      compileRoute(route, byRoute.get(route.name), { places, series: context.series }),
+    ),
+  }
+}
+
+function compileRoute(
+  route: RouteConfig,
+  target: RouteTarget | undefined,
+  context: { places: ReadonlyMap<string, number>; series: SeriesRegistry },
+): Route {
+  const canary = target?.canary ?? null
+  const stable = target?.stable ?? route.stable
+  const variant = (name: string, upstream: string, weightBp: number): Variant => ({
+    name,
+    upstream: context.places.get(upstream) ?? context.places.get(route.stable)!,
+    weightBp,
+    series: context.series.obtain(route.name, name),
+  })
+  const variants = [variant('stable', stable, ALL_BP - (canary?.weightBp ?? 0))]
+  if (canary !== null) variants.push(variant('canary', canary.upstream, canary.weightBp))
+  return {
+    name: route.name,
+    hosts: route.hosts,
+    path: route.path,
+    sticky: route.sticky,
+    forceHeader: route.forceHeader,
+    variants,
+    rollout: canary?.rollout ?? null,
+    salt: canary?.salt ?? '',
+  }
+}
+
+/** The routing that the rollout engine publishes to. The first publication starts the threads. */
+export function createRouting(pool: ThreadPool, series: SeriesRegistry): Routing {
+  let version = 0
+  return {
+    publish(config, targets) {
+      version++
+      const snapshot = compileSnapshot(config, targets, { version, series })
+      return pool.version === 0 ? pool.start(snapshot) : pool.publish(snapshot)
+    },
+  }
+}

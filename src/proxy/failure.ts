@@ -1,0 +1,97 @@
+/**
+ * Everything that Sluice itself answers, in one table: status, reason phrase and, where an upstream or
+ * the path to it is at fault, the registered error type of Proxy-Status (RFC 9209 section 2.3).
+ */
+
+export interface Failure {
+  readonly status: number
+  /** The `error` parameter of Proxy-Status. */
+  readonly error: string
+  /** For the person who reads the body. */
+  readonly detail: string
+}
+
+function failure(status: number, error: string, detail: string): Failure {
+  return { status, error, detail }
+}
+
+/** Faults of a request. The connection is closed after each of them. */
+export const REQUEST_FAULTS = {
+  malformed: failure(400, 'http_request_error', 'the request is malformed'),
+  badHost: failure(400, 'http_request_error', 'the Host field is missing, repeated or malformed'),
+  badTarget: failure(400, 'http_request_error', 'the request target is malformed'),
+  badLength: failure(
+    400,
+    'http_request_error',
+    'the Content-Length field is malformed or repeated',
+  ),
+  badCoding: failure(
+    400,
+    'http_request_error',
+    'Transfer-Encoding is repeated, misplaced or combined with Content-Length',
+  ),
+  badChunk: failure(400, 'http_request_error', 'the chunked body is malformed'),
+  upgradeWithBody: failure(400, 'http_request_error', 'a request to upgrade has no body'),
+  timeout: failure(408, 'http_request_error', 'the request did not arrive in time'),
+  methodRefused: failure(405, 'http_request_error', 'the method is not served'),
+  bodyTooLarge: failure(413, 'http_request_error', 'the request body is larger than allowed'),
+  targetTooLong: failure(414, 'http_request_error', 'the request target is longer than allowed'),
+  expectation: failure(417, 'http_request_error', 'the only expectation known is 100-continue'),
+  headTooLarge: failure(431, 'http_request_error', 'the header section is larger than allowed'),
+  unknownCoding: failure(501, 'http_request_error', 'the only transfer coding known is chunked'),
+  unknownMethod: failure(501, 'http_request_error', 'the method is not known'),
+  upgrade: failure(501, 'http_upgrade_failed', 'upgrades are not served'),
+  version: failure(505, 'http_request_error', 'the versions served are HTTP/1.1 and HTTP/1.0'),
+} as const satisfies Record<string, Failure>
+
+export type RequestFault = keyof typeof REQUEST_FAULTS
+
+/** No route is meant for the request. */
+export const NO_ROUTE: Failure = failure(
+  404,
+  'destination_not_found',
+  'no route matches the request',
+)
+
+/** Failures of the upstream; each is counted against the variant. */
+export const UPSTREAM_FAILURES = {
+  unavailable: failure(503, 'destination_unavailable', 'the upstream has no endpoint'),
+  connectionLimit: failure(503, 'connection_limit_reached', 'too many connections to the upstream'),
+  dns: failure(502, 'dns_error', 'the address of the upstream was not found'),
+  refused: failure(502, 'connection_refused', 'the upstream refused the connection'),
+  connectTimeout: failure(
+    504,
+    'connection_timeout',
+    'the connection to the upstream took too long',
+  ),
+  reset: failure(
+    502,
+    'connection_terminated',
+    'the upstream closed the connection before it answered',
+  ),
+  responseTimeout: failure(504, 'http_response_timeout', 'the upstream did not answer in time'),
+  incomplete: failure(502, 'http_response_incomplete', 'the answer of the upstream broke off'),
+  stalled: failure(504, 'connection_read_timeout', 'the upstream stopped sending'),
+  writeStalled: failure(
+    504,
+    'connection_write_timeout',
+    'the upstream stopped reading the request',
+  ),
+  protocol: failure(502, 'http_protocol_error', 'the answer of the upstream is malformed'),
+  headTooLarge: failure(
+    502,
+    'http_response_header_section_size',
+    'the header section of the answer is too large',
+  ),
+  internal: failure(502, 'proxy_internal_error', 'Sluice has a bug'),
+} as const satisfies Record<string, Failure>
+
+export type UpstreamFailure = keyof typeof UPSTREAM_FAILURES
+
+/** The reasons in the order in which the tally counts them. */
+export const UPSTREAM_FAILURE_NAMES = Object.keys(UPSTREAM_FAILURES) as readonly UpstreamFailure[]
+
+/** Place of each reason in the tally. */
+export const UPSTREAM_FAILURE_INDEX: Readonly<Record<UpstreamFailure, number>> = Object.fromEntries(
+  UPSTREAM_FAILURE_NAMES.map((name, index) => [name, index]),
+) as Record<UpstreamFailure, number>

@@ -1,0 +1,127 @@
+/**
+ * Which header fields mean something to a proxy, and what becomes of them. Hot: once per field.
+ *
+ * A field is found by its length first and then byte by byte, which costs nothing for the many fields
+ * of no interest. A `Map` of lower-cased names was rejected: it makes two strings a field.
+ *
+ * Hop-by-hop fields (RFC 9110 section 7.6.1) are left out before our own are added, so a client can never
+ * strip what Sluice says by naming it in `Connection`.
+ */
+
+/** What to do with a field. Everything that is not listed is `FORWARD`. */
+export const FORWARD = 0
+/** Never passed on: hop-by-hop, or said by Sluice itself. */
+export const DROP = 1
+export const HOST = 2
+export const CONTENT_LENGTH = 3
+export const TRANSFER_ENCODING = 4
+export const CONNECTION = 5
+export const UPGRADE = 6
+export const EXPECT = 7
+export const COOKIE = 8
+export const X_FORWARDED_FOR = 9
+export const X_FORWARDED_PROTO = 10
+export const X_FORWARDED_HOST = 11
+/** Believed from trusted proxies only, otherwise dropped. */
+export const FORWARDED = 12
+export const DATE = 13
+
+const KNOWN: readonly (readonly [name: string, kind: number])[] = [
+  ['host', HOST],
+  ['content-length', CONTENT_LENGTH],
+  ['transfer-encoding', TRANSFER_ENCODING],
+  ['connection', CONNECTION],
+  ['upgrade', UPGRADE],
+  ['expect', EXPECT],
+  ['cookie', COOKIE],
+  ['date', DATE],
+  ['x-forwarded-for', X_FORWARDED_FOR],
+  ['x-forwarded-proto', X_FORWARDED_PROTO],
+  ['x-forwarded-host', X_FORWARDED_HOST],
+  ['forwarded', FORWARDED],
+  ['keep-alive', DROP],
+  ['proxy-connection', DROP],
+  ['proxy-authenticate', DROP],
+  ['proxy-authorization', DROP],
+  ['te', DROP],
+  ['trailer', DROP],
+  ['http2-settings', DROP],
+  ['x-sluice-variant', DROP],
+  ['x-sluice-rollout', DROP],
+]
+
+interface KnownName {
+  readonly bytes: Uint8Array
+  readonly kind: number
+}
+
+/** By length of the name. */
+const BY_LENGTH: readonly (readonly KnownName[] | undefined)[] = buildByLength()
+
+function buildByLength(): (KnownName[] | undefined)[] {
+  const byLength: (KnownName[] | undefined)[] = Array.from({ length: 32 })
+  for (const [name, kind] of KNOWN) {
+    const names = (byLength[name.length] ??= [])
+    names.push({ bytes: Buffer.from(name, 'latin1'), kind })
+  }
+  return byLength
+}
+
+/** Returns what the field is whose name (checked to be a token) stands at `start` to `end`. */
+export function fieldKind(bytes: Uint8Array, start: number, end: number): number {
+  const names = BY_LENGTH[end - start]
+  if (names === undefined) return FORWARD
+  for (const known of names) {
+    const match = compareFolded(bytes, start, known.bytes)
+    if (match === EXACT) return known.kind
+    if (match === LOOKALIKE) return DROP
+  }
+  return FORWARD
+}
+
+const DIFFERENT = 0
+const EXACT = 1
+/** `_` for `-`: CGI-like upstreams take the two for the same name, so such a field is never passed on. */
+const LOOKALIKE = 2
+
+function compareFolded(bytes: Uint8Array, start: number, name: Uint8Array): number {
+  let match = EXACT
+  for (let i = 0; i < name.length; i++) {
+    const byte = bytes[start + i]!
+    if ((byte | 0x20) === name[i]) continue
+    if (byte !== 0x5f || name[i] !== 0x2d) return DIFFERENT
+    match = LOOKALIKE
+  }
+  return match
+}
+
+const NONE: readonly string[] = []
+
+/** Fields that `Connection` may not name: without them the message would mean something else. */
+const NOT_CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'cookie',
+  'set-cookie',
+  'authorization',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'forwarded',
+  'via',
+  'date',
+  'close',
+  'keep-alive',
+  'upgrade',
+])
+
+/** Returns the lower-case names that a `Connection` value declares hop-by-hop and that we then leave out. */
+export function connectionSpecific(value: string): readonly string[] {
+  if (value === '' || value === 'keep-alive' || value === 'close') return NONE
+  return value
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && !NOT_CONNECTION_SPECIFIC.has(name))
+}

@@ -1,0 +1,120 @@
+/**
+ * The routing table: a snapshot compiled for one thread. Everything that can be worked out before a request
+ * comes is worked out here; requests read one reference to it.
+ */
+
+import { seriesOffset } from '../analyzer/tally.ts'
+import { TrustedPeers } from './address.ts'
+import { seedOf } from './bucket.ts'
+import type { Limits, PathMatch, Route, Snapshot, Sticky, Timeouts, Variant } from './snapshot.ts'
+import type { Endpoint, EndpointSet } from './upstream/endpoint.ts'
+
+export interface CompiledVariant {
+  readonly name: string
+  readonly weightBp: number
+  readonly endpoints: readonly Endpoint[]
+  /** First word of the variant's series in the thread's segment of the tally. */
+  readonly series: number
+  /** Header lines that tell the upstream what was chosen. */
+  readonly lines: string
+}
+
+export interface CompiledRoute {
+  readonly name: string
+  readonly sticky: Sticky | null
+  readonly forceHeader: string | null
+  /** Stable first. */
+  readonly variants: readonly CompiledVariant[]
+  /** Seed of the coin. */
+  readonly seed: number
+  /** 1 where a status code counts as an error of the variant; index is the code. */
+  readonly errorByStatus: Uint8Array
+}
+
+/** One way to reach a route. */
+export interface MatchEntry {
+  /** Lower case; `*.example.com` for every host below; null for any host. */
+  readonly host: string | null
+  readonly path: PathMatch
+  readonly route: CompiledRoute
+}
+
+export interface RoutingTable {
+  readonly version: number
+  readonly limits: Limits
+  readonly timeouts: Timeouts
+  readonly trusted: TrustedPeers
+  /** Most specific first; a route with several hosts has an entry for each. */
+  readonly entries: readonly MatchEntry[]
+  readonly byName: ReadonlyMap<string, CompiledRoute>
+}
+
+/** By default a 5xx is the variant's error, and nothing else is. */
+const ERROR_BY_STATUS: Uint8Array = new Uint8Array(600).fill(1, 500)
+
+/** Compiles a snapshot; live endpoint state is taken from `endpoints`, which outlives every snapshot. */
+export function compileTable(snapshot: Snapshot, endpoints: EndpointSet): RoutingTable {
+  const sets = snapshot.upstreams.map((upstream) =>
+    upstream.endpoints.map((endpoint) => endpoints.obtain(endpoint)),
+  )
+  endpoints.retain(new Set(sets.flat()))
+  const routes = snapshot.routes.map((route) => compileRoute(route, sets))
+  return {
+    version: snapshot.version,
+    limits: snapshot.limits,
+    timeouts: snapshot.timeouts,
+    trusted: new TrustedPeers(snapshot.trustedProxies),
+    entries: snapshot.routes
+      .flatMap((route, index) => entriesOf(route, routes[index]!))
+      .sort(bySpecificity),
+    byName: new Map(routes.map((route) => [route.name, route])),
+  }
+}
+
+function compileRoute(route: Route, sets: readonly (readonly Endpoint[])[]): CompiledRoute {
+  return {
+    name: route.name,
+    sticky: route.sticky,
+    forceHeader: route.forceHeader,
+    variants: route.variants.map((variant) => compileVariant(route, variant, sets)),
+    seed: seedOf(route.salt),
+    errorByStatus: ERROR_BY_STATUS,
+  }
+}
+
+function compileVariant(
+  route: Route,
+  variant: Variant,
+  sets: readonly (readonly Endpoint[])[],
+): CompiledVariant {
+  const rollout = route.rollout === null ? '' : `x-sluice-rollout: ${route.rollout}\r\n`
+  return {
+    name: variant.name,
+    weightBp: variant.weightBp,
+    endpoints: sets[variant.upstream]!,
+    series: seriesOffset(variant.series),
+    lines: `x-sluice-variant: ${variant.name}\r\n${rollout}`,
+  }
+}
+
+function entriesOf(route: Route, compiled: CompiledRoute): MatchEntry[] {
+  const hosts = route.hosts.length === 0 ? [null] : route.hosts
+  return hosts.map((host) => ({ host, path: route.path, route: compiled }))
+}
+
+/** Exact host, then the longest wildcard, then any; exact path, then the longest prefix. */
+function bySpecificity(a: MatchEntry, b: MatchEntry): number {
+  return hostRank(b.host) - hostRank(a.host) || pathRank(b.path) - pathRank(a.path)
+}
+
+/** Above any length of a wildcard or prefix. */
+const EXACT_RANK = 1e9
+
+function hostRank(host: string | null): number {
+  if (host === null) return 0
+  return host.startsWith('*.') ? host.length : EXACT_RANK
+}
+
+function pathRank(path: PathMatch): number {
+  return path.kind === 'exact' ? EXACT_RANK : path.value.length
+}

@@ -1,0 +1,89 @@
+/**
+ * The entry point of a proxy thread: what it hears from control and what it answers.
+ *
+ * Composition root of the data plane: the real clock and the real chance are made here.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { segment, settleAbandoned } from '../analyzer/tally.ts'
+import { ProxyServer } from './server.ts'
+import type { Listener, Snapshot } from './snapshot.ts'
+
+/** What control gives a thread when it starts it. */
+export interface ThreadOptions {
+  readonly index: number
+  readonly tallies: SharedArrayBuffer
+  readonly reusePort: boolean
+}
+
+/** Control to thread. */
+export type ThreadCommand =
+  | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
+  /** Needs a snapshot first; answered by `listening`. */
+  | { readonly type: 'listen'; readonly listeners: readonly Listener[] }
+  | { readonly type: 'drain'; readonly timeoutMs: number }
+
+/** Thread to control. */
+export type ThreadMessage =
+  | { readonly type: 'acknowledged'; readonly version: number }
+  /** Ports in the order of the listeners. */
+  | { readonly type: 'listening'; readonly ports: readonly number[] }
+  | { readonly type: 'listenFailed'; readonly message: string }
+  | { readonly type: 'drained' }
+  | { readonly type: 'bug'; readonly message: string }
+
+/** Bugs told to control by one thread; further ones are only counted by their effects. */
+const REPORT_LIMIT = 100
+
+const port = parentPort
+if (port === null) throw new Error('thread.ts runs as a worker thread only')
+const options = workerData as ThreadOptions
+const tally = segment(options.tallies, options.index)
+settleAbandoned(tally)
+
+let reportCount = 0
+const server = new ProxyServer({
+  tally,
+  nowMs: () => performance.now(),
+  random: Math.random,
+  report: (error) => {
+    if (++reportCount > REPORT_LIMIT) return
+    send({
+      type: 'bug',
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+  },
+})
+
+function send(message: ThreadMessage): void {
+  port!.postMessage(message)
+}
+
+async function listen(listeners: readonly Listener[]): Promise<void> {
+  try {
+    const ports: number[] = []
+    for (const listener of listeners) {
+      // one after the other, so that the first failure names its listener
+      // oxlint-disable-next-line no-await-in-loop
+      ports.push(await server.listen(listener, options.reusePort))
+    }
+    send({ type: 'listening', ports })
+  } catch (error) {
+    send({ type: 'listenFailed', message: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+port.on('message', (command: ThreadCommand) => {
+  switch (command.type) {
+    case 'snapshot':
+      server.use(command.snapshot)
+      send({ type: 'acknowledged', version: command.snapshot.version })
+      break
+    case 'listen':
+      void listen(command.listeners)
+      break
+    case 'drain':
+      void server.drain(command.timeoutMs).then(() => send({ type: 'drained' }))
+      break
+  }
+})
