@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     experimental: { viteModuleRunner: false },
-    include: ['test/**/*.test.ts', 'bench/micro/*.bench.ts'],
+    include: ['test/**/*.test.ts'],
+    // Benchmarks run with the tests, small, so that they cannot rot.
+    benchmark: { enabled: true, include: ['bench/micro/*.bench.ts'] },
+    globalSetup: ['test/setup/tools.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -14,12 +14,18 @@ export const ERRORS = {
   invalidTransition: { status: 409, title: 'The rollout cannot do this now' },
   requestInFlight: { status: 409, title: 'The same request is still being worked on' },
   stale: { status: 412, title: 'The rollout has moved on' },
+  requestTooSlow: { status: 408, title: 'The request took too long to arrive' },
+  bodyTooLarge: { status: 413, title: 'The body is too large' },
+  unsupportedMediaType: { status: 415, title: 'The body is not JSON' },
+  headersTooLarge: { status: 431, title: 'The header fields are too large' },
   keyReused: { status: 422, title: 'The Idempotency-Key belongs to another request' },
   storeUnavailable: { status: 503, title: 'The store cannot be written' },
   storeLocked: { status: 503, title: 'Another process holds the store' },
   storeCorrupt: { status: 503, title: 'The store is damaged' },
   storeTooNew: { status: 503, title: 'The store was written by a newer Sluice' },
   routingFailed: { status: 503, title: 'The proxy threads did not take the new routing' },
+  tooManyStreams: { status: 503, title: 'Too many event streams are open' },
+  stopping: { status: 503, title: 'Sluice is stopping' },
   internal: { status: 500, title: 'Sluice has a bug' },
 } as const
 

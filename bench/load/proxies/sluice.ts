@@ -1,0 +1,84 @@
+/**
+ * Sluice as its users run it, everything on: one proxy thread, a rollout held at 50 % with the default guard (so the
+ * coin, tallies, windows and the analyzer work), the split sticky by cookie.
+ */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { untilAnswered } from '../http.ts'
+import type { Place, Proxy } from './proxy.ts'
+import { projectVersion } from '../machine.ts'
+
+const MAIN = fileURLToPath(new URL('../../../src/control/main.ts', import.meta.url))
+const ROLLOUT_LIMIT_MS = 10_000
+const POLL_MS = 50
+
+/** `profileFolder`, absolute: where Node leaves CPU profiles of every thread when it ends; null: none are made. */
+export function sluice(profileFolder: string | null): Proxy {
+  return {
+    name: 'sluice',
+    work: 'split',
+    scenarios: ['small', '64k', '1m'],
+    version: projectVersion,
+    command: (place) => {
+      const file = join(place.folder, 'sluice.yaml')
+      writeFileSync(file, configuration(place))
+      const profile =
+        profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
+      return [process.execPath, ...profile, MAIN, 'run', '-c', file]
+    },
+    prepare: async ({ controlPort }, child) => {
+      await untilAnswered(child, controlPort, '/readyz')
+      await startRollout(controlPort)
+    },
+  }
+}
+
+function configuration({ port, controlPort, stablePort, canaryPort }: Place): string {
+  return `
+version: 1
+proxy:
+  listeners: [{ name: public, host: 127.0.0.1, port: ${port} }]
+  threads: 1
+upstreams:
+  stable: { endpoints: ["http://127.0.0.1:${stablePort}"] }
+  canary: { endpoints: ["http://127.0.0.1:${canaryPort}"] }
+routes:
+  - name: bench
+    match: { path: { prefix: / } }
+    stable: stable
+    sticky: { cookie: session }
+control: { host: 127.0.0.1, port: ${controlPort} }
+store: { path: ./sluice.db }
+`
+}
+
+/** Returns when half of the traffic goes to the canary. Throws if the API refuses or ten seconds are over. */
+async function startRollout(controlPort: number): Promise<void> {
+  const url = `http://127.0.0.1:${controlPort}/v1/rollouts`
+  const steps = [{ setWeight: 50 }, { pause: {} }]
+  const started = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ route: 'bench', to: 'canary', strategy: { canary: { steps } } }),
+  })
+  const words = await started.text()
+  if (started.status !== 201) throw new Error(`sluice refused the rollout: ${words}`)
+  const deadlineMs = performance.now() + ROLLOUT_LIMIT_MS
+  let weight: unknown = null
+  while (performance.now() < deadlineMs) {
+    // oxlint-disable-next-line no-await-in-loop -- polling
+    weight = await currentWeight(`${url}/bench`)
+    if (weight === 50) return
+    // oxlint-disable-next-line no-await-in-loop -- polling
+    await sleep(POLL_MS)
+  }
+  throw new Error(`sluice's rollout is at weight ${String(weight)} after 10 s, not at 50`)
+}
+
+async function currentWeight(url: string): Promise<unknown> {
+  const view = await (await fetch(url)).json()
+  return typeof view === 'object' && view !== null && 'weight' in view ? view.weight : null
+}

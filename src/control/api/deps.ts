@@ -1,0 +1,67 @@
+/**
+ * What the admin API needs from the rest of the control plane. Structural, so that its tests stand
+ * on a small fake engine and `main.ts` passes the real parts as they are.
+ */
+
+import type { PathMatch } from '../../proxy/snapshot.ts'
+import type { Token } from '../config/config.ts'
+import type { Engine } from '../rollout/engine.ts'
+import type { Store } from '../store/contract.ts'
+import type { StreamLimits } from './stream.ts'
+
+/** The rolling windows that routes show, shortest first. */
+export const WINDOW_NAMES = ['10s', '1m', '5m'] as const
+export type WindowName = (typeof WINDOW_NAMES)[number]
+
+/** One variant in one rolling window. */
+export interface WindowStats {
+  readonly requestCount: number
+  readonly errorCount: number
+  /** 0 to 1; null without requests, as the percentiles in microseconds are. */
+  readonly errorRatio: number | null
+  readonly p50Us: number | null
+  readonly p95Us: number | null
+  readonly p99Us: number | null
+}
+
+export interface VariantState {
+  /** Name of the upstream. */
+  readonly upstream: string
+  readonly windows: Readonly<Record<WindowName, WindowStats>>
+}
+
+/** A route as it is served now. */
+export interface RouteState {
+  readonly name: string
+  /** Empty: any host. */
+  readonly hosts: readonly string[]
+  readonly path: PathMatch
+  readonly stable: VariantState
+  /** Null where no rollout gives the route a canary. */
+  readonly canary: (VariantState & { readonly rollout: string; readonly weightBp: number }) | null
+}
+
+export interface Log {
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void
+}
+
+export interface ApiDeps {
+  readonly engine: Pick<
+    Engine,
+    'start' | 'act' | 'list' | 'find' | 'runningOn' | 'analysis' | 'onEntry'
+  >
+  readonly store: Pick<Store, 'journal' | 'lastSeq' | 'findReply'>
+  /** In the order of the configuration. */
+  routes(): readonly RouteState[]
+  /** The Prometheus exposition. */
+  renderMetrics(): Promise<{ readonly contentType: string; readonly body: string }>
+  /** Whether traffic is served as configured; each reason is one sentence without a full stop. */
+  ready(): { readonly ok: boolean; readonly reasons: readonly string[] }
+  /** Asked at each request, so that a reload counts at once. Empty: no authentication. */
+  tokens(): readonly Token[]
+  readonly clock: { nowMs(): number }
+  readonly log: Log
+  /** Left out: `STREAM_LIMITS`. */
+  readonly streamLimits?: StreamLimits
+}

@@ -1,0 +1,61 @@
+/**
+ * What the users saw, counted from their side of the proxy: the demo takes no number of Sluice's own for it.
+ */
+
+import type { Answer } from './load.ts'
+
+export interface Share {
+  readonly requestCount: number
+  readonly errorCount: number
+}
+
+/** Counts answers, all of them and those of the canary. */
+export class Ledger {
+  readonly #canaryVersion: string
+  #all: Share = { requestCount: 0, errorCount: 0 }
+  #canary: Share = { requestCount: 0, errorCount: 0 }
+  #firstCanaryAtMs: number | null = null
+  /** By user, when the first answer of the canary came. */
+  readonly #canarySinceMs = new Map<number, number>()
+  readonly #flapped = new Set<number>()
+
+  constructor(canaryVersion: string) {
+    this.#canaryVersion = canaryVersion
+  }
+
+  add(answer: Answer): void {
+    const { user, version, startedAtMs, endedAtMs } = answer
+    this.#all = plus(this.#all, answer)
+    const sinceMs = this.#canarySinceMs.get(user) ?? Infinity
+    if (version === this.#canaryVersion) {
+      this.#canary = plus(this.#canary, answer)
+      this.#canarySinceMs.set(user, Math.min(sinceMs, endedAtMs))
+      this.#firstCanaryAtMs = Math.min(this.#firstCanaryAtMs ?? Infinity, startedAtMs)
+    } else if (version !== null && startedAtMs > sinceMs) {
+      this.#flapped.add(user)
+    }
+  }
+
+  get all(): Share {
+    return this.#all
+  }
+
+  get canary(): Share {
+    return this.#canary
+  }
+
+  /** When the first request that the canary answered was sent, as `performance.now()` counts; null: there was none. */
+  get firstCanaryAtMs(): number | null {
+    return this.#firstCanaryAtMs
+  }
+
+  /** Users who were answered by stable to a request that they sent after the canary had answered them. */
+  get flapCount(): number {
+    return this.#flapped.size
+  }
+}
+
+function plus({ requestCount, errorCount }: Share, { status }: Answer): Share {
+  const isError = status === 0 || status >= 500
+  return { requestCount: requestCount + 1, errorCount: errorCount + (isError ? 1 : 0) }
+}

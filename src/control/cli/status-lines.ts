@@ -1,0 +1,188 @@
+/**
+ * Status in words: the table of all routes, the page of one route, and the one line for logs.
+ */
+
+import type { WindowName } from '../api/deps.ts'
+import { eventTable } from './events.ts'
+import { clock, count, latency, percent, ratio, span } from './format.ts'
+import type { Paint } from './paint.ts'
+import { stepOf } from './rollout-table.ts'
+import type { RouteStatus } from './status.ts'
+import { table } from './table.ts'
+import type { EventView, RolloutView, VariantView } from '../api/schema.ts'
+import { hasEnded } from './phase.ts'
+
+interface Look {
+  /** Key of the windows to show. */
+  readonly window: WindowName
+  readonly paint: Paint
+}
+
+interface VariantRow {
+  readonly name: 'stable' | 'canary'
+  readonly weight: number
+  readonly variant: VariantView
+}
+
+/** One line a route, and a second one while it has a canary. */
+export function overviewTable(routes: readonly RouteStatus[], { window, paint }: Look): string[] {
+  const rows = routes.flatMap((status) => {
+    const { route, rollout } = status
+    return variantRows(status).map(({ name, weight, variant }, i) => {
+      const seen = variant.windows[window]
+      const isFirst = i === 0
+      return [
+        isFirst ? route.name : '',
+        isFirst ? paintPhase(rollout?.phase ?? '-', paint) : '',
+        isFirst && rollout !== null ? stepOf(rollout) : isFirst ? '-' : '',
+        isFirst ? paintVerdict(verdictOf(rollout), paint) : '',
+        name,
+        variant.upstream,
+        percent(weight),
+        count(seen?.requests ?? 0),
+        ratio(seen?.errorRate),
+        latency(seen?.p95),
+      ]
+    })
+  })
+  return table(
+    [
+      { title: 'ROUTE' },
+      { title: 'PHASE' },
+      { title: 'STEP' },
+      { title: 'VERDICT' },
+      { title: 'VARIANT' },
+      { title: 'UPSTREAM' },
+      { title: 'WEIGHT', isNumber: true },
+      { title: 'REQUESTS', isNumber: true },
+      { title: 'ERRORS', isNumber: true },
+      { title: 'P95', isNumber: true },
+    ],
+    rows,
+  )
+}
+
+/** One route: the rollout with what holds it and why, both variants, the last events. */
+export function detailLines(
+  status: RouteStatus,
+  look: Look & { readonly events: readonly EventView[]; readonly nowMs: number },
+): string[] {
+  const { route, rollout } = status
+  const { window, paint, events, nowMs } = look
+  const lines = [`${paint('bold', route.name)}  ${headline(status, paint)}`]
+  if (rollout !== null) {
+    lines.push('', ...facts(rollout, nowMs).map(([name, value]) => `  ${name.padEnd(10)}${value}`))
+  }
+  lines.push(
+    '',
+    ...table(
+      [
+        { title: `  LAST ${window.toUpperCase()}` },
+        { title: 'UPSTREAM' },
+        { title: 'WEIGHT', isNumber: true },
+        { title: 'REQUESTS', isNumber: true },
+        { title: 'ERRORS', isNumber: true },
+        { title: 'P50', isNumber: true },
+        { title: 'P95', isNumber: true },
+        { title: 'P99', isNumber: true },
+      ],
+      variantRows(status).map(({ name, weight, variant }) => {
+        const seen = variant.windows[window]
+        return [
+          `  ${name}`,
+          variant.upstream,
+          percent(weight),
+          count(seen?.requests ?? 0),
+          ratio(seen?.errorRate),
+          latency(seen?.p50),
+          latency(seen?.p95),
+          latency(seen?.p99),
+        ]
+      }),
+    ),
+  )
+  if (events.length > 0) lines.push('', ...eventTable(events).map((line) => `  ${line}`))
+  return lines
+}
+
+/** One line for a log. */
+export function tickerLine(status: RouteStatus, window: WindowName): string {
+  const { route, rollout } = status
+  const variants = variantRows(status).map(({ name, weight, variant }) => {
+    const seen = variant.windows[window]
+    return `${name} ${variant.upstream} ${percent(weight)} ${count(seen?.requests ?? 0)} requests ${ratio(seen?.errorRate)} errors p95 ${latency(seen?.p95)}`
+  })
+  const where =
+    rollout === null ? 'no rollout' : `${rollout.id} ${rollout.phase} ${stepOf(rollout)}`
+  return [clock(Date.now()), route.name, where, verdictOf(rollout), ...variants].join('  ')
+}
+
+function headline({ route, rollout }: RouteStatus, paint: Paint): string {
+  if (rollout === null) return `all traffic to ${route.stable}; no rollout so far`
+  if (hasEnded(rollout)) {
+    return `all traffic to ${route.stable}; ${rollout.id} is ${paintPhase(rollout.phase, paint)}`
+  }
+  return `${paintPhase(rollout.phase, paint)}, ${percent(rollout.weight)} of traffic to ${rollout.to}`
+}
+
+function facts(rollout: RolloutView, nowMs: number): (readonly [string, string])[] {
+  const { step, holding, verdict, plan } = rollout
+  const isRunning = !hasEnded(rollout)
+  const ended = rollout.endedAt === null ? '' : `, ended ${clock(rollout.endedAt)}`
+  const rows: (readonly [string, string])[] = [
+    [
+      'rollout',
+      `${rollout.id}, ${rollout.from} to ${rollout.to}, attempt ${rollout.attempt}, generation ${rollout.generation}, started ${clock(rollout.startedAt)}${ended}`,
+    ],
+  ]
+  if (isRunning && step !== null && holding?.why.includes(step.description) !== true) {
+    rows.push(['step', `${step.index + 1} of ${step.count}: ${step.description}`])
+  }
+  if (isRunning && holding !== null) {
+    const until =
+      holding.until === null
+        ? ''
+        : `, until ${clock(holding.until)} (${span(Date.parse(holding.until) - nowMs)})`
+    rows.push(['holding', `${holding.why}${until}`])
+    if (holding.waysOut.length > 0) rows.push(['ways out', holding.waysOut.join(', ')])
+  }
+  if (verdict !== null) rows.push(['verdict', verdict.sentence])
+  const { successCriteria, window } = plan.guard
+  rows.push(['guard', successCriteria === '' ? 'off' : `${successCriteria} over ${window}`])
+  if (rollout.reason !== null) rows.push(['reason', rollout.reason])
+  return rows
+}
+
+function variantRows({ route }: RouteStatus): VariantRow[] {
+  const { stable, canary } = route.variants
+  const rows: VariantRow[] = [
+    { name: 'stable', weight: canary ? 100 - route.weight : 100, variant: stable },
+  ]
+  if (canary) rows.push({ name: 'canary', weight: route.weight, variant: canary })
+  return rows
+}
+
+function verdictOf(rollout: RolloutView | null): string {
+  return rollout === null || hasEnded(rollout) ? '-' : (rollout.verdict?.verdict ?? '-')
+}
+
+function paintPhase(phase: string, paint: Paint): string {
+  switch (phase) {
+    case 'promoted':
+      return paint('green', phase)
+    case 'aborted':
+    case 'rolledBack':
+    case 'blocked':
+      return paint('red', phase)
+    case 'paused':
+      return paint('yellow', phase)
+    default:
+      return phase
+  }
+}
+
+function paintVerdict(verdict: string, paint: Paint): string {
+  if (verdict === 'pass') return paint('green', verdict)
+  if (verdict === 'fail') return paint('red', verdict)
+  return verdict
+}

@@ -1,0 +1,28 @@
+/**
+ * What a new configuration asks for that a running process cannot do: it listens, has its threads and its store.
+ *
+ * Everything else takes effect at once. Tokens too: a revoked token that still works would be a trap.
+ */
+
+import { formatAddress } from './address.ts'
+import type { Config } from './config.ts'
+
+/** Returns a sentence for each change that waits for a restart; none where all of it can be taken. */
+export function structuralChanges(old: Config, next: Config): readonly string[] {
+  const settings = [
+    { name: 'proxy.listeners', of: (config: Config) => listenersText(config) },
+    { name: 'proxy.threads', of: ({ proxy }: Config) => String(proxy.threads) },
+    { name: 'the address of the admin API', of: ({ control }: Config) => formatAddress(control) },
+    { name: 'store.path', of: ({ store }: Config) => store.path },
+  ]
+  return settings
+    .filter(({ of }) => of(old) !== of(next))
+    .map(
+      ({ name, of }) =>
+        `${name} changed from ${of(old)} to ${of(next)}; restart to use it, until then the old one stays`,
+    )
+}
+
+function listenersText({ proxy }: Config): string {
+  return proxy.listeners.map((each) => `${each.name} ${formatAddress(each)}`).join(', ')
+}

@@ -1,0 +1,83 @@
+/**
+ * Hot reload: looks at the configuration file and tells when its content has changed.
+ *
+ * The content is hashed every second rather than watched by the kernel: `fs.watch` follows an inode, and both the
+ * symlink swap of a Kubernetes ConfigMap and the rename of an editor put another one in its place. A new content
+ * counts once it has been read twice alike, so that a file that is still being written is left alone.
+ */
+
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import type { Config } from './config.ts'
+import type { Environment } from './env.ts'
+import type { Fault } from './fault.ts'
+import { checkConfig, type Checked, type FileText, readConfigText } from './load.ts'
+
+export interface WatchOptions {
+  readonly file: string
+  /** The configuration in force, made from this file. */
+  readonly config: Config
+  readonly env: Environment
+  /** Milliseconds between two looks. */
+  readonly intervalMs: number
+  onConfig(config: Config): void
+  /** The file is not usable; the last good configuration stays in force. */
+  onFaults(faults: readonly Fault[]): void
+}
+
+export interface ConfigWatch {
+  start(): void
+  stop(): void
+  /** Looks now and takes what is there, as SIGHUP asks for. Says what it found. */
+  reload(): 'unchanged' | 'changed' | 'faulty'
+}
+
+export function watchConfig(options: WatchOptions): ConfigWatch {
+  const { file, env, intervalMs } = options
+  /** Of the content that was last told; null until the first look, which compares with the one in force. */
+  let told: string | null = null
+  let previous: string | null = null
+  let timer: NodeJS.Timeout | undefined
+
+  function look(): void {
+    const content = readConfigText(file)
+    const hash = hashOf(content)
+    if (hash === previous) take(content, hash)
+    previous = hash
+  }
+
+  function take(content: FileText, hash: string): 'unchanged' | 'changed' | 'faulty' {
+    if (hash === told) return 'unchanged'
+    const isFirst = told === null
+    told = hash
+    const { config, faults }: Checked =
+      content.text === undefined ? content : checkConfig(content.text, file, env)
+    if (config === undefined) {
+      options.onFaults(faults)
+      return 'faulty'
+    }
+    if (isFirst && isDeepStrictEqual(config, options.config)) return 'unchanged'
+    options.onConfig(config)
+    return 'changed'
+  }
+
+  return {
+    start() {
+      timer ??= setInterval(look, intervalMs).unref()
+    },
+    stop() {
+      clearInterval(timer)
+      timer = undefined
+    },
+    reload() {
+      const content = readConfigText(file)
+      return take(content, hashOf(content))
+    },
+  }
+}
+
+/** A file that cannot be read is told of once for each reason. */
+function hashOf({ text, faults = [] }: FileText): string {
+  const content = text ?? faults.map(({ message }) => message).join()
+  return createHash('sha256').update(content).digest('hex')
+}

@@ -1,0 +1,143 @@
+/**
+ * Plans: from the words people write (Argo Rollouts' step words) to the steps of the machine.
+ *
+ * The shape has been checked by a schema; here is what only makes sense across fields. All faults are collected
+ * with JSON pointers into the request, since a plan is fixed sooner when it is refused once.
+ */
+
+import { CodedError } from '../coded-error.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
+import { type GuardInput, readGuard } from './guard-plan.ts'
+import type { GuardPlan, Plan, Step, WeightBp } from './state.ts'
+
+/** How many steps a plan may have; the journal holds the plan with every entry. */
+export const STEP_LIMIT = 100
+
+export type StepInput =
+  /** Percent, 0 to 100, at most two decimals. */
+  | { readonly setWeight: number }
+  /** Without a duration: until somebody promotes. */
+  | { readonly pause: { readonly duration?: string | undefined } }
+  | { readonly bake: { readonly duration: string } }
+
+/** What of `POST /v1/rollouts` makes the plan. */
+export interface PlanInput {
+  readonly strategy: { readonly canary: { readonly steps: readonly StepInput[] } }
+  readonly guard?: GuardInput | undefined
+}
+
+/** What is wrong, and where in the request. */
+export interface Fault {
+  /** JSON pointer (RFC 6901). */
+  readonly pointer: string
+  readonly detail: string
+}
+
+const STEPS_POINTER = '/strategy/canary/steps'
+
+/** Reads a plan, or says everything that is wrong with it. */
+export function readPlan(
+  input: PlanInput,
+): { readonly plan: Plan } | { readonly faults: readonly Fault[] } {
+  const faults: Fault[] = []
+  const steps = readSteps(input.strategy.canary.steps, faults)
+  const guard = readGuard(input.guard ?? {}, faults)
+  return faults.length > 0 ? { faults } : { plan: { steps, guard } }
+}
+
+/**
+ * The plan of a canary that gets each weight (percent) for an interval, and bakes for one more at 100 %.
+ *
+ * Throws `CodedError` (`invalidRequest`) with `errors` when the weights are no plan.
+ */
+export function canaryPlan(split: readonly number[], intervalMs: number, guard: GuardPlan): Plan {
+  const duration = formatDuration(intervalMs)
+  const faults: Fault[] = []
+  const steps = readSteps(
+    split.flatMap((setWeight, i): StepInput[] => {
+      const isEnd = setWeight === 100 && i === split.length - 1
+      return [{ setWeight }, isEnd ? { bake: { duration } } : { pause: { duration } }]
+    }),
+    faults,
+  )
+  if (faults.length === 0) return { steps, guard }
+  const details = faults.map((fault) => fault.detail).join('; ')
+  throw new CodedError('invalidRequest', `Cannot split traffic by ${split.join(',')}: ${details}`, {
+    errors: faults,
+  })
+}
+
+function readSteps(inputs: readonly StepInput[], faults: Fault[]): readonly Step[] {
+  if (inputs.length > STEP_LIMIT) {
+    const detail = `a plan has at most ${STEP_LIMIT} steps, this one has ${inputs.length}`
+    faults.push({ pointer: STEPS_POINTER, detail })
+    return []
+  }
+  if (!inputs.some((input) => 'setWeight' in input)) {
+    const detail = 'no step sets a weight; begin with one such as setWeight: 5'
+    faults.push({ pointer: STEPS_POINTER, detail })
+  }
+  const steps: Step[] = []
+  let weightBp = 0
+  for (const [i, input] of inputs.entries()) {
+    const place: Place = { name: `step ${i + 1}`, pointer: `${STEPS_POINTER}/${i}`, faults }
+    if ('setWeight' in input) weightBp = readWeight(input.setWeight, weightBp, place)
+    if ('bake' in input && i < inputs.length - 1) {
+      const detail = `${place.name} bakes, but only the last of the ${inputs.length} steps may`
+      faults.push({ pointer: `${place.pointer}/bake`, detail })
+    }
+    steps.push(readStep(input, weightBp, place))
+  }
+  return steps
+}
+
+/** Where a step stands, and where its faults go. */
+interface Place {
+  readonly name: string
+  readonly pointer: string
+  readonly faults: Fault[]
+}
+
+function readStep(input: StepInput, weightBp: WeightBp, place: Place): Step {
+  if ('setWeight' in input) return { type: 'setWeight', weightBp }
+  if ('bake' in input) {
+    return { type: 'bake', durationMs: readDuration(input.bake.duration, 'bake', place) }
+  }
+  const { duration } = input.pause
+  const durationMs = duration === undefined ? null : readDuration(duration, 'pause', place)
+  return { type: 'pause', durationMs }
+}
+
+/** Returns the weight in basis points, or the one before where this one has a fault. */
+function readWeight(percent: number, beforeBp: WeightBp, place: Place): WeightBp {
+  const weightBp = Math.round(percent * 100)
+  const detail = weightFault(percent, weightBp, beforeBp)
+  if (detail === null) return weightBp
+  place.faults.push({ pointer: `${place.pointer}/setWeight`, detail: `${place.name} ${detail}` })
+  return beforeBp
+}
+
+function weightFault(percent: number, weightBp: WeightBp, beforeBp: WeightBp): string | null {
+  if (!(percent >= 0 && percent <= 100)) {
+    return `sets the weight to ${percent}; a weight is 0 to 100 percent`
+  }
+  // A decimal fraction is seldom exact in binary: 0.07 * 100 is 7.000000000000001.
+  if (Math.abs(percent * 100 - weightBp) > 1e-6) {
+    return `sets the weight to ${percent}; a weight has at most two decimals`
+  }
+  if (weightBp < beforeBp) {
+    return `lowers the weight from ${beforeBp / 100} to ${percent}; use abort to lower it`
+  }
+  return null
+}
+
+function readDuration(text: string, word: 'pause' | 'bake', place: Place): number {
+  try {
+    return parseDuration(text)
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    const pointer = `${place.pointer}/${word}/duration`
+    place.faults.push({ pointer, detail: `${place.name}: ${error.message}` })
+    return 0
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * What the metrics need to know, as functions, and one consistent reading of it.
+ */
+
+import type { Phase } from '../rollout/state.ts'
+import type { SeriesTotals, SeriesWindows } from '../series.ts'
+import type { ThreadTotals } from '../tallies.ts'
+
+/** A pair of route and variant that is counted. Each pair comes once. */
+interface SeriesLabel {
+  readonly route: string
+  readonly variant: string
+  /** Index of its series in the tallies. */
+  readonly series: number
+}
+
+/** The newest rollout of a route. */
+interface RolloutGauge {
+  readonly route: string
+  /** Its id. */
+  readonly rollout: string
+  readonly phase: Phase
+  /** The canary's share of the traffic now, 0 to 10 000; 10 000 once promoted. */
+  readonly weightBp: number
+}
+
+/** Where the metrics come from, asked at each scrape. */
+export interface MetricsSource {
+  /** Sluice's own version. */
+  readonly version: string
+  /** Names of the failure counters, in the order of `SERIES.failures`; the rest has no name and is not told. */
+  readonly failureReasons: readonly string[]
+  series(): readonly SeriesLabel[]
+  totals(series: number): SeriesTotals
+  windows(series: number): SeriesWindows
+  threadTotals(): ThreadTotals
+  rollouts(): readonly RolloutGauge[]
+  /** Threads that run now. */
+  threadCount(): number
+  /** Threads that were replaced since the process started. */
+  threadRestartCount(): number
+  /** Version of the snapshot that was last published. */
+  snapshotVersion(): number
+  /** `succeededAtMs` is milliseconds since 1970. */
+  configReload(): { readonly isSuccessful: boolean; readonly succeededAtMs: number }
+}
+
+/** Everything a scrape tells, read once so that its metrics agree with each other. */
+export interface Reading {
+  readonly source: MetricsSource
+  readonly threads: ThreadTotals
+  /** Only those that have counted a request. */
+  readonly series: readonly SeriesReading[]
+}
+
+export interface SeriesReading {
+  readonly route: string
+  readonly variant: string
+  readonly totals: SeriesTotals
+  readonly windows: SeriesWindows
+}
+
+/** Asks the source for everything; its series are read up to this moment. */
+export function read(source: MetricsSource): Reading {
+  const series: SeriesReading[] = []
+  for (const { route, variant, series: index } of source.series()) {
+    const totals = source.totals(index)
+    if (totals.startedCount === 0) continue
+    series.push({ route, variant, totals, windows: source.windows(index) })
+  }
+  return { source, threads: source.threadTotals(), series }
+}

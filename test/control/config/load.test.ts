@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { CodedError } from '../../../src/control/coded-error.ts'
+import { checkConfig, loadConfig } from '../../../src/control/config/load.ts'
+import { configOf, sample } from './sample.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function fileWith(name: string, content: string | Buffer): string {
+  const file = join(folder, name)
+  writeFileSync(file, content)
+  return file
+}
+
+function refusal(file: string): CodedError {
+  try {
+    loadConfig(file, {})
+  } catch (error) {
+    if (error instanceof CodedError) return error
+    throw error
+  }
+  throw new Error('was taken')
+}
+
+test('what a file leaves out has the documented default', () => {
+  const { threads } = configOf(sample()).proxy
+  expect(threads).toBeGreaterThanOrEqual(1)
+  expect(configOf(sample())).toEqual({
+    proxy: {
+      listeners: [{ name: 'public', host: '127.0.0.1', port: 8080 }],
+      threads,
+      trustedProxies: [],
+      limits: {
+        headBytes: 16_384,
+        headerCount: 100,
+        bodyBytes: 0,
+        connections: 10_000,
+        upstreamConnections: 1_024,
+        responseHeadBytes: 65_536,
+        bufferBytes: 262_144,
+      },
+      timeouts: {
+        headMs: 10_000,
+        idleMs: 75_000,
+        connectMs: 3_000,
+        responseHeadMs: 60_000,
+        bodyStallMs: 30_000,
+        upstreamIdleMs: 30_000,
+      },
+      drainTimeoutMs: 30_000,
+    },
+    upstreams: new Map([['a', { name: 'a', endpoints: [{ host: '127.0.0.1', port: 9001 }] }]]),
+    routes: [
+      {
+        name: 'shop',
+        hosts: [],
+        path: { kind: 'prefix', value: '/' },
+        stable: 'a',
+        sticky: null,
+        forceHeader: null,
+      },
+    ],
+    control: { host: '127.0.0.1', port: 9090, tokens: [] },
+    store: { path: '/etc/sluice/sluice.db' },
+  })
+})
+
+test('what a file says arrives in the units of the code', () => {
+  const text = `
+version: 1
+proxy:
+  listeners:
+    - { name: public, host: 0.0.0.0, port: 80 }
+    - { name: six, host: "fd00::1", port: 0 }
+  threads: 2
+  trustedProxies: [10.0.0.0/8, "fd00::/8"]
+  limits:
+    head: 1MiB
+    headerCount: 5
+    body: 1GiB
+    connections: "7"
+    upstreamConnections: 8
+    responseHead: 4096
+    buffer: 1MiB
+  timeouts: { head: 1s, idle: 1m, connect: 250ms, responseHead: 1h30m, bodyStall: 2s, upstreamIdle: 3s }
+  drainTimeout: 0s
+upstreams:
+  shop.v_1-a:
+    endpoints: [http://10.0.0.1, "http://[FD00::2]:8080", "HTTP://Shop_1.internal:65535"]
+routes:
+  - name: one
+    match: { host: Shop.Example.com, path: { exact: /a%20b } }
+    stable: shop.v_1-a
+    sticky: { cookie: Session, mint: true }
+    forceHeader: X-Variant
+  - name: two
+    match: { host: ["*.example.com", "[::1]", 127.0.0.1], path: { prefix: /api/ } }
+    stable: shop.v_1-a
+    sticky: { header: X-User-Id }
+  - name: three
+    match: { host: h }
+    stable: shop.v_1-a
+    sticky: { cookie: c }
+control:
+  host: 0.0.0.0
+  port: 9191
+  tokens:
+    - { name: ci@example.com, role: operator, sha256: ${'AB'.repeat(32)} }
+store: { path: ":memory:" }
+`
+  const config = configOf(text)
+  expect(config.proxy).toEqual({
+    listeners: [
+      { name: 'public', host: '0.0.0.0', port: 80 },
+      { name: 'six', host: 'fd00::1', port: 0 },
+    ],
+    threads: 2,
+    trustedProxies: ['10.0.0.0/8', 'fd00::/8'],
+    limits: {
+      headBytes: 1_048_576,
+      headerCount: 5,
+      bodyBytes: 1_073_741_824,
+      connections: 7,
+      upstreamConnections: 8,
+      responseHeadBytes: 4_096,
+      bufferBytes: 1_048_576,
+    },
+    timeouts: {
+      headMs: 1_000,
+      idleMs: 60_000,
+      connectMs: 250,
+      responseHeadMs: 5_400_000,
+      bodyStallMs: 2_000,
+      upstreamIdleMs: 3_000,
+    },
+    drainTimeoutMs: 0,
+  })
+  expect(config.upstreams.get('shop.v_1-a')?.endpoints).toEqual([
+    { host: '10.0.0.1', port: 80 },
+    { host: 'fd00::2', port: 8080 },
+    { host: 'shop_1.internal', port: 65_535 },
+  ])
+  expect(config.routes).toEqual([
+    {
+      name: 'one',
+      hosts: ['shop.example.com'],
+      path: { kind: 'exact', value: '/a%20b' },
+      stable: 'shop.v_1-a',
+      sticky: { kind: 'cookie', name: 'Session', mint: true },
+      forceHeader: 'x-variant',
+    },
+    {
+      name: 'two',
+      hosts: ['*.example.com', '[::1]', '127.0.0.1'],
+      path: { kind: 'prefix', value: '/api/' },
+      stable: 'shop.v_1-a',
+      sticky: { kind: 'header', name: 'x-user-id' },
+      forceHeader: null,
+    },
+    {
+      name: 'three',
+      hosts: ['h'],
+      path: { kind: 'prefix', value: '/' },
+      stable: 'shop.v_1-a',
+      sticky: { kind: 'cookie', name: 'c', mint: false },
+      forceHeader: null,
+    },
+  ])
+  expect(config.control).toEqual({
+    host: '0.0.0.0',
+    port: 9191,
+    tokens: [{ name: 'ci@example.com', role: 'operator', sha256: 'ab'.repeat(32) }],
+  })
+  expect(config.store.path).toBe(':memory:')
+})
+
+test('the store stands beside the file unless its path says otherwise', () => {
+  const file = fileWith('store.yaml', sample({ rest: 'store: { path: state/s.db }' }))
+  expect(loadConfig(file, {}).store.path).toBe(join(folder, 'state/s.db'))
+  expect(configOf(sample({ rest: 'store: { path: /var/s.db }' })).store.path).toBe('/var/s.db')
+})
+
+test('all faults travel with the error, as text and as objects', () => {
+  const file = fileWith('faulty.yaml', sample({ version: 'version: 2', routes: 'routes: []' }))
+  const error = refusal(file)
+  expect(error.code).toBe('invalidConfig')
+  expect(error.message).toBe(
+    `${file}:1:10 version: must be 1, but is 2\n${file}:4:9 routes: needs at least 1 entry`,
+  )
+  expect(error.members['faults']).toEqual([
+    { file, line: 1, column: 10, path: 'version', message: 'must be 1, but is 2' },
+    { file, line: 4, column: 9, path: 'routes', message: 'needs at least 1 entry' },
+  ])
+})
+
+test.for([
+  { name: 'a missing file', file: () => join(folder, 'none'), message: 'there is no such file' },
+  { name: 'a folder', file: () => folder, message: 'is a folder' },
+  {
+    name: 'bytes that are no text',
+    file: () => fileWith('bytes.yaml', Buffer.from([0x61, 0xff, 0xfe])),
+    message: 'is not UTF-8',
+  },
+  {
+    name: 'a file that is too large',
+    file: () => fileWith('large.yaml', '#'.repeat(1024 * 1024 + 1)),
+    message: 'is larger than 1 MiB',
+  },
+])('$name is a fault of the file', ({ file, message }) => {
+  const path = file()
+  expect(refusal(path).message).toBe(`${path}:1:1 ${message}`)
+})
+
+test('a byte order mark and Windows line ends move no place', () => {
+  const text = `\uFEFF${sample({ routes: 'routes: 1' }).replaceAll('\n', '\r\n')}`
+  expect(checkConfig(text, 'f', {}).faults).toMatchObject([{ line: 4, column: 9, path: 'routes' }])
+})

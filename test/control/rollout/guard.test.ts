@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { BIN_COUNT, binIndex } from '../../../src/analyzer/histogram.ts'
+import type { WindowCounts } from '../../../src/analyzer/window.ts'
+import { ALPHA_ROLLOUT, alphaWindow, judgeWindow } from '../../../src/control/rollout/guard.ts'
+import type { Plan, Step } from '../../../src/control/rollout/state.ts'
+import { GUARD, PLAN } from './fixtures.ts'
+
+function counts(requestCount: number, errorCount: number): WindowCounts {
+  const latency = new Float64Array(BIN_COUNT)
+  latency[binIndex(1_000)] = requestCount
+  return { requestCount, errorCount, latency }
+}
+
+const plan = (...steps: readonly Step[]): Plan => ({ steps, guard: GUARD })
+
+test.for([
+  { requestCount: 0, errorCount: 0, verdict: 'noData' },
+  { requestCount: 10, errorCount: 10, verdict: 'fail' },
+  { requestCount: 1_000, errorCount: 500, verdict: 'fail' },
+  { requestCount: 1_000, errorCount: 55, verdict: 'inconclusive' },
+  { requestCount: 1_000, errorCount: 10, verdict: 'pass' },
+] as const)(
+  '$errorCount of $requestCount failed: $verdict',
+  ({ requestCount, errorCount, verdict }) => {
+    const finding = judgeWindow(PLAN, counts(requestCount, errorCount))
+    expect(finding.verdict).toBe(verdict)
+    expect(finding.sentence).toContain('error_rate<5%')
+    expect(finding.checks).toHaveLength(1)
+  },
+)
+
+test.for([
+  { name: 'a plan without a hold', steps: [], windows: 1 },
+  { name: 'less than a window', steps: [{ type: 'pause', durationMs: 1_000 }], windows: 1 },
+  { name: 'ten minutes', steps: [{ type: 'bake', durationMs: 600_000 }], windows: 10 },
+  { name: 'an hour where nobody knows', steps: [{ type: 'pause', durationMs: null }], windows: 60 },
+] as const)('$name shares its false alarms among $windows windows', ({ steps, windows }) => {
+  expect(alphaWindow(plan(...steps))).toBeCloseTo(ALPHA_ROLLOUT / windows, 12)
+})

@@ -1,0 +1,237 @@
+/**
+ * Kills a working Sluice with SIGKILL at random moments, starts it again, and looks whether it kept its word:
+ * every acknowledged action is there, at the step and weight that were acknowledged, in a file that is whole.
+ *
+ * The plan has only steps that wait for a person and no guard, so that nothing but the acknowledged actions,
+ * the one that was under way and the restart itself may have changed a rollout.
+ */
+
+import { DatabaseSync } from 'node:sqlite'
+import { startShopPair } from './shop-pair.ts'
+import { type SluiceProcess, startSluice } from './sluice-process.ts'
+
+/** The part of a rollout that an acknowledgement promises. */
+interface Acknowledged {
+  readonly id: string
+  readonly phase: string
+  readonly weight: number
+  readonly generation: number
+  readonly step: { readonly index: number } | null
+}
+
+/** Gives 0 up to, not including, 1. */
+export type Random = () => number
+
+export interface CrashOptions {
+  readonly rounds: number
+  readonly random: Random
+  readonly folder: string
+  readonly log: (line: string) => void
+}
+
+export interface CrashResult {
+  readonly rounds: number
+  readonly acknowledgedCount: number
+  /** Rounds in which an action was under way when the process died. */
+  readonly interruptedCount: number
+  readonly requestCount: number
+  /** One sentence each; empty when every promise was kept. */
+  readonly faults: readonly string[]
+}
+
+const ROUTE = 'shop'
+const STEPS = [
+  { setWeight: 5 },
+  { pause: {} },
+  { setWeight: 25 },
+  { pause: {} },
+  { setWeight: 50 },
+  { pause: {} },
+  { setWeight: 100 },
+  { pause: {} },
+]
+
+/** Longest time that one round works before it is killed. */
+const ROUND_MS = 400
+
+export async function runCrashRounds(options: CrashOptions): Promise<CrashResult> {
+  const shops = await startShopPair()
+  const faults: string[] = []
+  let acknowledgedCount = 0
+  let interruptedCount = 0
+  let requestCount = 0
+  let last: Acknowledged | null = null
+  let wasInterrupted = false
+  try {
+    for (let round = 0; round < options.rounds; round++) {
+      // rounds follow each other: each starts from what the one before has left
+      // oxlint-disable no-await-in-loop
+      const sluice = await startSluice({ folder: options.folder, shops })
+      const found = last === null ? null : await show(sluice, last.id)
+      if (last !== null) faults.push(...compare({ round, wasInterrupted }, last, found))
+      const load = startLoad(sluice)
+      const work = startWork(sluice, await newest(sluice), options.random)
+      await sleep(options.random() * ROUND_MS)
+      await sluice.kill()
+      const done = await work.stop()
+      requestCount += await load.stop()
+      last = done.last ?? last
+      acknowledgedCount += done.acknowledgedCount
+      if (done.isInterrupted) interruptedCount++
+      wasInterrupted = done.isInterrupted
+      faults.push(...integrityFaults(round, options.folder))
+      if (round % 20 === 19)
+        options.log(`${round + 1} rounds, ${acknowledgedCount} actions acknowledged`)
+      // oxlint-enable no-await-in-loop
+    }
+  } finally {
+    await shops.close()
+  }
+  return { rounds: options.rounds, acknowledgedCount, interruptedCount, requestCount, faults }
+}
+
+/** `wasInterrupted`: the kill met an action that was under way, which may have been taken or not. */
+function compare(
+  { round, wasInterrupted }: { round: number; wasInterrupted: boolean },
+  promised: Acknowledged,
+  found: Acknowledged | null,
+): string[] {
+  if (found === null) return [`round ${round}: rollout ${promised.id} was acknowledged and is gone`]
+  const isSame =
+    found.phase === promised.phase &&
+    found.weight === promised.weight &&
+    found.step?.index === promised.step?.index
+  if (found.generation < promised.generation) {
+    return [
+      `round ${round}: generation ${promised.generation} was acknowledged, ${found.generation} is there`,
+    ]
+  }
+  if (isSame || wasInterrupted) return []
+  return [
+    `round ${round}: acknowledged ${JSON.stringify(promised)}, found ${JSON.stringify(found)}`,
+  ]
+}
+
+function integrityFaults(round: number, folder: string): string[] {
+  const database = new DatabaseSync(`${folder}/sluice.db`)
+  try {
+    const row = database.prepare('PRAGMA integrity_check').get()
+    return row?.['integrity_check'] === 'ok'
+      ? []
+      : [`round ${round}: integrity_check says ${JSON.stringify(row)}`]
+  } finally {
+    database.close()
+  }
+}
+
+async function show(sluice: SluiceProcess, id: string): Promise<Acknowledged | null> {
+  const response = await fetch(`${sluice.adminUrl}/v1/rollouts/${id}`)
+  return response.ok ? ((await response.json()) as Acknowledged) : null
+}
+
+async function newest(sluice: SluiceProcess): Promise<Acknowledged | null> {
+  const response = await fetch(`${sluice.adminUrl}/v1/rollouts`)
+  const { rollouts } = (await response.json()) as { rollouts: Acknowledged[] }
+  return rollouts[0] ?? null
+}
+
+/** Acts on the rollout, one action after the other, until the process is gone. */
+function startWork(sluice: SluiceProcess, from: Acknowledged | null, random: Random) {
+  let last = from
+  let acknowledgedCount = 0
+  let isInterrupted = false
+  let isStopped = false
+  async function work(): Promise<void> {
+    while (!isStopped) {
+      const { path, body } = nextAction(last, random)
+      try {
+        // oxlint-disable-next-line no-await-in-loop
+        const response = await post(`${sluice.adminUrl}${path}`, body)
+        // oxlint-disable-next-line no-await-in-loop
+        const answer = (await response.json()) as Acknowledged
+        if (!response.ok)
+          throw new Error(`${path} was answered ${response.status}: ${JSON.stringify(answer)}`)
+        last = answer
+        acknowledgedCount++
+      } catch (error) {
+        if (!sluice.isKilled) throw error
+        isInterrupted = true
+        return
+      }
+    }
+  }
+  const working = work()
+  return {
+    async stop() {
+      isStopped = true
+      await working
+      return { last, acknowledgedCount, isInterrupted }
+    },
+  }
+}
+
+function nextAction(rollout: Acknowledged | null, random: Random): { path: string; body: unknown } {
+  const start = {
+    path: '/v1/rollouts',
+    body: {
+      route: ROUTE,
+      to: 'shop-v2',
+      strategy: { canary: { steps: STEPS } },
+      guard: { successCriteria: '' },
+    },
+  }
+  if (rollout === null || rollout.phase === 'promoted' || rollout.phase === 'superseded')
+    return start
+  const act = (verb: string, body: unknown = {}) => ({
+    path: `/v1/rollouts/${rollout.id}/${verb}`,
+    body,
+  })
+  if (rollout.phase === 'aborted' || rollout.phase === 'rolledBack')
+    return random() < 0.5 ? act('retry') : start
+  const draw = random()
+  if (draw < 0.1) return act('abort', { reason: 'chaos' })
+  if (draw < 0.2) return start
+  if (draw < 0.25) return act('promote', { full: true })
+  return act('promote')
+}
+
+function post(url: string, body: unknown): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}
+
+/** Requests through the proxy, so that the process has something else to do. */
+function startLoad(sluice: SluiceProcess) {
+  let isStopped = false
+  let requestCount = 0
+  async function client(): Promise<void> {
+    while (!isStopped) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop
+        const response = await fetch(sluice.proxyUrl)
+        // oxlint-disable-next-line no-await-in-loop
+        await response.arrayBuffer()
+        requestCount++
+      } catch {
+        if (sluice.isKilled) return
+      }
+    }
+  }
+  const clients = Promise.all(Array.from({ length: 8 }, client))
+  return {
+    async stop() {
+      isStopped = true
+      await clients
+      return requestCount
+    },
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+}

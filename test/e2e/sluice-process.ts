@@ -1,0 +1,137 @@
+/** The real `sluice run` in a process of its own, ready to serve. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Longest wait for a process to be ready, or to be gone. */
+const PATIENCE_MS = 20_000
+
+const MAIN = join(import.meta.dirname, '../../src/control/main.ts')
+
+export interface SluiceProcess {
+  readonly proxyUrl: string
+  readonly adminUrl: string
+  readonly pid: number
+  readonly isKilled: boolean
+  /** What it has written to standard error so far. */
+  stderr(): string
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>
+  /** SIGTERM; resolves to the exit code. */
+  stop(): Promise<number | null>
+}
+
+export interface StartOptions {
+  /** Holds configuration and store; the same folder again is the same Sluice again. */
+  readonly folder: string
+  readonly shops: {
+    readonly stable: { readonly port: number }
+    readonly canary: { readonly port: number }
+  }
+  /** YAML added under the route. */
+  readonly routeLines?: readonly string[]
+  readonly threads?: number
+  /** Options for node, before the program. */
+  readonly nodeOptions?: readonly string[]
+}
+
+/** Starts it and resolves once `/readyz` says yes. Rejects with its output when it ends before. */
+export async function startSluice(options: StartOptions): Promise<SluiceProcess> {
+  const configFile = join(options.folder, 'sluice.yaml')
+  writeFileSync(configFile, configText(options))
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeOptions ?? []), MAIN, 'run', '-c', configFile],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  let stderr = ''
+  let isKilled = false
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const gone = new Promise<number | null>((resolve) => {
+    child.once('exit', (code) => resolve(code))
+  })
+  try {
+    const { proxyUrl, adminUrl } = await waitForAddresses(child, () => stderr)
+    return {
+      proxyUrl,
+      adminUrl,
+      pid: child.pid!,
+      get isKilled() {
+        return isKilled
+      },
+      stderr: () => stderr,
+      async kill() {
+        isKilled = true
+        child.kill('SIGKILL')
+        await gone
+      },
+      stop() {
+        isKilled = true
+        child.kill('SIGTERM')
+        return gone
+      },
+    }
+  } catch (error) {
+    child.kill('SIGKILL')
+    await gone
+    throw error
+  }
+}
+
+function configText({ shops, routeLines = [], threads = 1 }: StartOptions): string {
+  return [
+    'version: 1',
+    `proxy: { listeners: [{ name: public, host: 127.0.0.1, port: 0 }], threads: ${threads} }`,
+    'upstreams:',
+    `  shop-v1: { endpoints: ["http://127.0.0.1:${shops.stable.port}"] }`,
+    `  shop-v2: { endpoints: ["http://127.0.0.1:${shops.canary.port}"] }`,
+    'routes:',
+    '  - name: shop',
+    '    stable: shop-v1',
+    ...routeLines.map((line) => `    ${line}`),
+    'control: { host: 127.0.0.1, port: 0 }',
+    'store: { path: ./sluice.db }',
+    '',
+  ].join('\n')
+}
+
+/** The process says its addresses on standard error; then it is asked whether it is ready. */
+async function waitForAddresses(
+  child: ChildProcess,
+  stderr: () => string,
+): Promise<{ proxyUrl: string; adminUrl: string }> {
+  const endMs = performance.now() + PATIENCE_MS
+  while (performance.now() < endMs) {
+    if (child.exitCode !== null || child.signalCode !== null) break
+    const proxyUrl = /Listener public on (http:\/\/\S+)/.exec(stderr())?.[1]
+    const adminUrl = /Admin API on (http:\/\/[^\s,]+)/.exec(stderr())?.[1]
+    // oxlint-disable-next-line no-await-in-loop
+    if (proxyUrl !== undefined && adminUrl !== undefined && (await isReady(adminUrl))) {
+      return { proxyUrl, adminUrl }
+    }
+    // oxlint-disable-next-line no-await-in-loop
+    await pause()
+  }
+  throw new Error(`Sluice did not become ready:\n${stderr()}`)
+}
+
+async function isReady(adminUrl: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${adminUrl}/readyz`)
+    await response.arrayBuffer()
+    return response.ok
+  } catch {
+    return false
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 20)
+  })
+}

@@ -1,0 +1,115 @@
+/** Heads as text, and what a parser makes of them: shared by the tests of both parsers. */
+
+import { expect } from 'vitest'
+import { REQUEST_FAULTS, type RequestFault } from '../../../src/proxy/failure.ts'
+import { RequestHead } from '../../../src/proxy/http1/request-head.ts'
+import { ResponseHead } from '../../../src/proxy/http1/response-head.ts'
+import type { Limits } from '../../../src/proxy/snapshot.ts'
+
+export const LIMITS: Limits = {
+  headBytes: 4_096,
+  headerCount: 50,
+  bodyBytes: 0,
+  connections: 100,
+  upstreamConnections: 100,
+  responseHeadBytes: 4_096,
+  bufferBytes: 65_536,
+}
+
+/** Lines to a whole head: line ends and the empty line are added. */
+export function head(...lines: readonly string[]): string {
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/** One character is one byte. */
+export function latin1(text: string): Buffer {
+  return Buffer.from(text, 'latin1')
+}
+
+/** What a request means. `lines` are those that go on to the upstream. */
+export interface RequestMeaning {
+  readonly method: string
+  readonly target: string
+  readonly host: string
+  readonly minorVersion: number
+  readonly bodyKind: number
+  readonly contentLength: number
+  readonly isPersistent: boolean
+  readonly isIdempotent: boolean
+  readonly expectsContinue: boolean
+  readonly isUpgrade: boolean
+  readonly lines: readonly string[]
+}
+
+export function requestMeaning(parsed: RequestHead): RequestMeaning {
+  const { method, target, host, minorVersion, bodyKind, contentLength } = parsed
+  const { isPersistent, isIdempotent, expectsContinue, isUpgrade } = parsed
+  return {
+    method,
+    target,
+    host,
+    minorVersion,
+    bodyKind,
+    contentLength,
+    isPersistent,
+    isIdempotent,
+    expectsContinue,
+    isUpgrade,
+    lines: linesOf(parsed.keptLines()),
+  }
+}
+
+/** Parses a whole head, alone, into a parser that has seen nothing else. */
+export function parseRequest(text: string, limits: Partial<Limits> = {}): RequestHead {
+  const parsed = new RequestHead({ ...LIMITS, ...limits })
+  const bytes = latin1(text)
+  const end = parsed.parse(bytes, 0, bytes.length)
+  expect(end < 0 ? parsed.fault : end, JSON.stringify(text)).toBe(bytes.length)
+  return parsed
+}
+
+/** What becomes of the bytes: `accepted`, `more`, or the fault. */
+export function requestVerdict(
+  parsed: RequestHead,
+  bytes: Buffer,
+): 'accepted' | 'more' | RequestFault {
+  const end = parsed.parse(bytes, 0, bytes.length)
+  if (end > 0) return 'accepted'
+  return end === 0 ? 'more' : parsed.fault
+}
+
+/** The answer to a head that is refused. */
+export function statusOf(fault: RequestFault): number {
+  return REQUEST_FAULTS[fault].status
+}
+
+export interface ResponseMeaning {
+  readonly status: number
+  readonly statusText: string
+  readonly bodyKind: number
+  readonly contentLength: number
+  readonly isPersistent: boolean
+  readonly hasDate: boolean
+  readonly lines: readonly string[]
+}
+
+export function responseMeaning(parsed: ResponseHead): ResponseMeaning {
+  const { status, statusText, bodyKind, contentLength, isPersistent, hasDate } = parsed
+  const lines = linesOf(parsed.lines)
+  return { status, statusText, bodyKind, contentLength, isPersistent, hasDate, lines }
+}
+
+/** Parses a whole answer head to a request of that method, alone. */
+export function parseResponse(text: string, method = 'GET'): ResponseHead {
+  const parsed = new ResponseHead(LIMITS.responseHeadBytes)
+  const bytes = latin1(text)
+  expect(parsed.parse(bytes, 0, bytes.length, method), JSON.stringify(text)).toBe(bytes.length)
+  return parsed
+}
+
+/** Takes a header section without its empty line apart; each line has to have its line end. */
+export function linesOf(section: string): readonly string[] {
+  if (section === '') return []
+  expect(section.endsWith('\r\n'), JSON.stringify(section)).toBe(true)
+  return section.slice(0, -2).split('\r\n')
+}
