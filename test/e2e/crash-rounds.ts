@@ -13,6 +13,7 @@ import { type SluiceProcess, startSluice } from './sluice-process.ts'
 /** The part of a rollout that an acknowledgement promises. */
 interface Acknowledged {
   readonly id: string
+  readonly to: string
   readonly phase: string
   readonly weight: number
   readonly generation: number
@@ -60,25 +61,22 @@ export async function runCrashRounds(options: CrashOptions): Promise<CrashResult
   let acknowledgedCount = 0
   let interruptedCount = 0
   let requestCount = 0
-  let last: Acknowledged | null = null
-  let wasInterrupted = false
+  let acknowledged: readonly Acknowledged[] = []
   try {
     for (let round = 0; round < options.rounds; round++) {
       // rounds follow each other: each starts from what the one before has left
       // oxlint-disable no-await-in-loop
       const sluice = await startSluice({ folder: options.folder, shops })
-      const found = last === null ? null : await show(sluice, last.id)
-      if (last !== null) faults.push(...compare({ round, wasInterrupted }, last, found))
+      faults.push(...(await brokenPromises(sluice, round, acknowledged)))
       const load = startLoad(sluice)
       const work = startWork(sluice, await newest(sluice), options.random)
       await sleep(options.random() * ROUND_MS)
       await sluice.kill()
       const done = await work.stop()
       requestCount += await load.stop()
-      last = done.last ?? last
-      acknowledgedCount += done.acknowledgedCount
+      acknowledged = done.acknowledged
+      acknowledgedCount += acknowledged.length
       if (done.isInterrupted) interruptedCount++
-      wasInterrupted = done.isInterrupted
       faults.push(...integrityFaults(round, options.folder))
       if (round % 20 === 19)
         options.log(`${round + 1} rounds, ${acknowledgedCount} actions acknowledged`)
@@ -90,26 +88,71 @@ export async function runCrashRounds(options: CrashOptions): Promise<CrashResult
   return { rounds: options.rounds, acknowledgedCount, interruptedCount, requestCount, faults }
 }
 
-/** `wasInterrupted`: the kill met an action that was under way, which may have been taken or not. */
-function compare(
-  { round, wasInterrupted }: { round: number; wasInterrupted: boolean },
-  promised: Acknowledged,
-  found: Acknowledged | null,
-): string[] {
-  if (found === null) return [`round ${round}: rollout ${promised.id} was acknowledged and is gone`]
-  const isSame =
-    found.phase === promised.phase &&
-    found.weight === promised.weight &&
-    found.step?.index === promised.step?.index
-  if (found.generation < promised.generation) {
-    return [
-      `round ${round}: generation ${promised.generation} was acknowledged, ${found.generation} is there`,
-    ]
+/** One transition of a rollout, as the journal tells it. */
+interface Recorded {
+  readonly type: string
+  readonly phase: string
+  readonly weight: number
+  readonly step: number | null
+}
+
+/**
+ * What a restarted process owes: each acknowledged action stands in the journal at its generation, and the
+ * rollout is where the journal's last action left it. At most one more action may be there, the one that the
+ * kill met under way.
+ */
+async function brokenPromises(
+  sluice: SluiceProcess,
+  round: number,
+  acknowledged: readonly Acknowledged[],
+): Promise<string[]> {
+  const faults: string[] = []
+  for (const id of new Set(acknowledged.map((each) => each.id))) {
+    const promises = acknowledged.filter((each) => each.id === id)
+    // oxlint-disable-next-line no-await-in-loop
+    const [found, recorded] = await Promise.all([show(sluice, id), recordedOf(sluice, id)])
+    if (found === null) {
+      faults.push(`round ${round}: rollout ${id} was acknowledged and is gone`)
+      continue
+    }
+    for (const promise of promises) {
+      const entry = recorded[promise.generation - 1]
+      if (entry === undefined || !isSame(promise, entry)) {
+        faults.push(
+          `round ${round}: acknowledged ${JSON.stringify(promise)}, recorded ${JSON.stringify(entry)}`,
+        )
+      }
+    }
+    const actions = recorded.filter(({ type }) => type !== 'restart')
+    if (!isSame(found, actions.at(-1)!)) {
+      faults.push(
+        `round ${round}: ${id} is at ${JSON.stringify(found)}, its last action left ${JSON.stringify(actions.at(-1))}`,
+      )
+    }
+    const lastPromised = Math.max(...promises.map(({ generation }) => generation))
+    const later = recorded.slice(lastPromised).filter(({ type }) => type !== 'restart')
+    if (later.length > 1) {
+      faults.push(
+        `round ${round}: ${later.length} actions are recorded after the last acknowledged one of ${id}`,
+      )
+    }
   }
-  if (isSame || wasInterrupted) return []
-  return [
-    `round ${round}: acknowledged ${JSON.stringify(promised)}, found ${JSON.stringify(found)}`,
-  ]
+  return faults
+}
+
+function isSame(state: Acknowledged, entry: Recorded): boolean {
+  return (
+    state.phase === entry.phase &&
+    state.weight === entry.weight &&
+    (state.step?.index ?? null) === entry.step
+  )
+}
+
+/** The transitions of a rollout; the one at place n has generation n + 1. */
+async function recordedOf(sluice: SluiceProcess, id: string): Promise<Recorded[]> {
+  const response = await fetch(`${sluice.adminUrl}/v1/events?rollout=${id}&limit=1000`)
+  const { events } = (await response.json()) as { events: Recorded[] }
+  return events.filter(({ type }) => type !== 'stable')
 }
 
 function integrityFaults(round: number, folder: string): string[] {
@@ -138,7 +181,7 @@ async function newest(sluice: SluiceProcess): Promise<Acknowledged | null> {
 /** Acts on the rollout, one action after the other, until the process is gone. */
 function startWork(sluice: SluiceProcess, from: Acknowledged | null, random: Random) {
   let last = from
-  let acknowledgedCount = 0
+  const acknowledged: Acknowledged[] = []
   let isInterrupted = false
   let isStopped = false
   async function work(): Promise<void> {
@@ -152,7 +195,7 @@ function startWork(sluice: SluiceProcess, from: Acknowledged | null, random: Ran
         if (!response.ok)
           throw new Error(`${path} was answered ${response.status}: ${JSON.stringify(answer)}`)
         last = answer
-        acknowledgedCount++
+        acknowledged.push(answer)
       } catch (error) {
         if (!sluice.isKilled) throw error
         isInterrupted = true
@@ -165,7 +208,7 @@ function startWork(sluice: SluiceProcess, from: Acknowledged | null, random: Ran
     async stop() {
       isStopped = true
       await working
-      return { last, acknowledgedCount, isInterrupted }
+      return { acknowledged, isInterrupted }
     },
   }
 }
@@ -175,7 +218,7 @@ function nextAction(rollout: Acknowledged | null, random: Random): { path: strin
     path: '/v1/rollouts',
     body: {
       route: ROUTE,
-      to: 'shop-v2',
+      to: targetAfter(rollout),
       strategy: { canary: { steps: STEPS } },
       guard: { successCriteria: '' },
     },
@@ -193,6 +236,13 @@ function nextAction(rollout: Acknowledged | null, random: Random): { path: strin
   if (draw < 0.2) return start
   if (draw < 0.25) return act('promote', { full: true })
   return act('promote')
+}
+
+/** The upstream that is not stable now. */
+function targetAfter(rollout: Acknowledged | null): string {
+  if (rollout === null) return 'shop-v2'
+  if (rollout.phase !== 'promoted') return rollout.to
+  return rollout.to === 'shop-v2' ? 'shop-v1' : 'shop-v2'
 }
 
 function post(url: string, body: unknown): Promise<Response> {

@@ -120,17 +120,17 @@ export class House {
 
   /** Lets time pass in ticks of 100 ms, each with all that it causes. */
   async pass(durationMs: number): Promise<void> {
-    for (const endMs = this.nowMs + durationMs; this.nowMs < endMs; ) {
-      this.nowMs += 100
-      this.engine.tick()
-      // oxlint-disable-next-line no-await-in-loop
-      await this.settled()
-    }
+    if (durationMs <= 0) return
+    this.nowMs += 100
+    this.engine.tick()
+    await this.settled()
+    await this.pass(durationMs - 100)
   }
 
-  /** When all that was asked for is done: an abort of nothing waits for its turn. */
+  /** When all that was asked for is done: an abort of nothing waits for its turn, and changes nothing. */
   async settled(): Promise<void> {
-    await this.engine.reconfigure(this.#config).catch(() => {})
+    const abort = this.engine.act('nothing', { type: 'abort', reason: '' }, caller)
+    await abort.catch(() => {})
   }
 
   /** What the store holds, as `seq kind/event phase`. */
@@ -142,4 +142,50 @@ export class House {
         : `${seq} stable ${body.upstream}`,
     )
   }
+
+  /** The canary's weight in basis points as it was last published; null where there is none. */
+  routedBp(): number | null {
+    return this.published.at(-1)?.find(({ route }) => route === 'shop')?.canary?.weightBp ?? null
+  }
+
+  async #publish(targets: readonly RouteTarget[]): Promise<void> {
+    await this.duringPublish()
+    if (this.routingFault !== null) throw this.routingFault
+    this.published.push(targets)
+    const canaries = targets.map(({ stable, canary }) =>
+      canary === null ? stable : `${stable}+${canary.upstream}@${canary.weightBp}`,
+    )
+    this.log.push(`route ${canaries.join(' ')}`)
+  }
+
+  #openEvidence(rollout: string, windowMs: number) {
+    const opened: Opened = { rollout, windowMs, atMs: this.nowMs, isOpen: true }
+    this.evidence.push(opened)
+    return {
+      counts: () => this.window,
+      close: () => {
+        opened.isOpen = false
+      },
+    }
+  }
+
+  #store(): Store {
+    return {
+      ...this.store,
+      append: async (entries, reply) => {
+        if (this.storeFault !== null) throw this.storeFault
+        const written = await this.store.append(entries, reply)
+        this.log.push(`record ${written.map(({ seq }) => seq).join(' ')}`)
+        return written
+      },
+    }
+  }
 }
+
+/** Opens an engine over a new store. */
+export async function newHouse(options: Partial<EngineOptions> = {}): Promise<House> {
+  return new House(await opened(temporaryPath())).open(options)
+}
+
+export const STORE_FAULT = new CodedError('storeUnavailable', 'the disk is full')
+export const ROUTING_FAULT = new CodedError('routingFailed', 'a thread does not answer')

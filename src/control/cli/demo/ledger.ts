@@ -44,6 +44,13 @@ export class Ledger {
     return this.#canary
   }
 
+  get stable(): Share {
+    return {
+      requestCount: this.#all.requestCount - this.#canary.requestCount,
+      errorCount: this.#all.errorCount - this.#canary.errorCount,
+    }
+  }
+
   /** When the first request that the canary answered was sent, as `performance.now()` counts; null: there was none. */
   get firstCanaryAtMs(): number | null {
     return this.#firstCanaryAtMs

@@ -1,48 +1,51 @@
 /**
  * The live part of the demo's screen: both variants side by side, the rollout, and what the users notice.
+ *
+ * Requests and errors are the users' own count of the act that is played. The rolling windows of the API were
+ * rejected for them: they reach back into the act before, whose faults are over.
  */
 
 import type { RolloutView, RouteView } from '../../api/schema.ts'
 import { count, latency, percent, ratio, span } from '../format.ts'
 import type { Paint } from '../paint.ts'
 import { hasEnded } from '../phase.ts'
-import type { Share } from './ledger.ts'
+import type { Ledger, Share } from './ledger.ts'
 
 export interface Picture {
   readonly route: RouteView
   readonly rollout: RolloutView | null
-  /** What the users saw in this act. */
-  readonly users: Share
+  /** Of the act. */
+  readonly users: Pick<Ledger, 'all' | 'stable' | 'canary'>
   readonly ratePerSecond: number
   readonly nowMs: number
 }
 
-/** Of the numbers beside the bars. */
-const WINDOW = '10s'
+const LATENCY_WINDOW = '10s'
 const BAR_WIDTH = 30
 
-/** The lines of the picture; all of the same number, so that nothing jumps. */
+/** The lines of the picture; always as many, so that nothing jumps. */
 export function panelLines(picture: Picture, paint: Paint): string[] {
   const { users, ratePerSecond } = picture
   return [
     '',
-    ...variantLines(picture, paint),
+    ...sidesOf(picture).map((side) => sideLine(side, paint)),
     '',
     `  ${paint('dim', 'rollout')}  ${rolloutLine(picture)}`,
     `  ${paint('dim', 'guard  ')}  ${guardLine(picture, paint)}`,
-    `  ${paint('dim', 'users  ')}  ${ratePerSecond} requests/s; ${count(users.requestCount)} answered, ${failedText(users, paint)}`,
+    `  ${paint('dim', 'users  ')}  ${ratePerSecond} requests/s; ${count(users.all.requestCount)} answered, ${paintErrors(users.all, `${count(users.all.errorCount)} failed`, paint)}`,
   ]
 }
 
 /** The same picture as one line, for logs. */
-export function pictureLine({ route, users }: Picture): string {
-  const { stable, canary } = route.variants
-  const sides = [stable, canary].map((variant) => {
-    const seen = variant?.windows[WINDOW]
-    if (variant === undefined || seen === undefined) return ''
-    return `  ${variant.upstream} ${count(seen.requests).padStart(5)} requests ${ratio(seen.errorRate).padStart(6)} errors p95 ${latency(seen.p95)}`
-  })
-  return `${percent(route.canary === null ? 0 : route.weight).padStart(5)}${sides.join('')}  users: ${users.errorCount} failed`
+export function pictureLine(picture: Picture): string {
+  return sidesOf(picture)
+    .filter((side) => side !== null)
+    .map(({ name, weight, seen, p95 }) => {
+      const errors = `${ratio(ratioOf(seen)).padStart(6)} errors`
+      return `${name} ${percent(weight).padStart(5)} ${count(seen.requestCount).padStart(6)} requests ${errors} p95 ${latency(p95).padEnd(6)}`
+    })
+    .join('   ')
+    .trimEnd()
 }
 
 /** A bar of `width` cells, filled to a ratio from 0 to 1. */
@@ -53,26 +56,46 @@ export function bar(value: number, width: number): { full: string; empty: string
   return { full: '█'.repeat(full), empty: '░'.repeat(width - full) }
 }
 
-function variantLines({ route }: Picture, paint: Paint): string[] {
+interface Side {
+  readonly name: string
+  readonly style: 'cyan' | 'yellow'
+  /** Percent. */
+  readonly weight: number
+  readonly seen: Share
+  /** Seconds. */
+  readonly p95: number | null
+}
+
+/** Stable and canary; null where there is no canary. */
+function sidesOf({ route, users }: Picture): readonly [Side, Side | null] {
   const { stable, canary } = route.variants
   const canaryWeight = canary === undefined ? 0 : route.weight
-  const rows = [
-    { variant: stable, weight: 100 - canaryWeight, style: 'cyan' },
-    { variant: canary, weight: canaryWeight, style: 'yellow' },
-  ] as const
-  return rows.map(({ variant, weight, style }) => {
-    if (variant === undefined) return `  ${paint('dim', 'no canary')}`
-    const seen = variant.windows[WINDOW]
-    const { full, empty } = bar(weight / 100, BAR_WIDTH)
-    const errors = `${ratio(seen.errorRate).padStart(7)} errors`
-    return [
-      `  ${paint('bold', variant.upstream.padEnd(8))} ${paint(style, full)}${paint('dim', empty)}`,
-      percent(weight).padStart(5),
-      `${count(seen.requests).padStart(6)} requests`,
-      seen.errors > 0 ? paint('red', errors) : errors,
-      `p95 ${latency(seen.p95).padStart(6)}`,
-    ].join('  ')
+  const side = (variant: typeof stable, rest: Omit<Side, 'name' | 'p95'>): Side => ({
+    name: variant.upstream,
+    p95: variant.windows[LATENCY_WINDOW].p95,
+    ...rest,
   })
+  // After a promotion the canary is the stable one, and everything is its own.
+  const stableSeen = users.stable.requestCount > 0 ? users.stable : users.all
+  return [
+    side(stable, { style: 'cyan', weight: 100 - canaryWeight, seen: stableSeen }),
+    canary === undefined
+      ? null
+      : side(canary, { style: 'yellow', weight: canaryWeight, seen: users.canary }),
+  ]
+}
+
+function sideLine(side: Side | null, paint: Paint): string {
+  if (side === null) return `  ${paint('dim', 'no canary')}`
+  const { name, style, weight, seen, p95 } = side
+  const { full, empty } = bar(weight / 100, BAR_WIDTH)
+  return [
+    `  ${paint('bold', name.padEnd(8))} ${paint(style, full)}${paint('dim', empty)}`,
+    percent(weight).padStart(5),
+    `${count(seen.requestCount).padStart(6)} requests`,
+    paintErrors(seen, `${ratio(ratioOf(seen)).padStart(7)} errors`, paint),
+    `p95 ${latency(p95).padStart(6)}`,
+  ].join('  ')
 }
 
 function rolloutLine({ rollout, nowMs }: Picture): string {
@@ -81,7 +104,8 @@ function rolloutLine({ rollout, nowMs }: Picture): string {
   const { step, holding } = rollout
   const until = holding?.until ?? null
   const left = until === null ? '' : `, ${span(Date.parse(until) - nowMs)} left`
-  const place = step === null ? '' : `, step ${step.index + 1} of ${step.count}${left}`
+  const place =
+    step === null ? '' : `, step ${step.index + 1} of ${step.count}: ${step.description}${left}`
   return `${rollout.id} ${rollout.phase} at ${percent(rollout.weight)}${place}`
 }
 
@@ -93,7 +117,10 @@ function guardLine({ rollout }: Picture, paint: Paint): string {
   return paint(style[verdict.verdict], verdict.sentence)
 }
 
-function failedText({ errorCount }: Share, paint: Paint): string {
-  const text = `${count(errorCount)} failed`
+function ratioOf({ requestCount, errorCount }: Share): number | null {
+  return requestCount === 0 ? null : errorCount / requestCount
+}
+
+function paintErrors({ errorCount }: Share, text: string, paint: Paint): string {
   return errorCount > 0 ? paint('red', text) : text
 }

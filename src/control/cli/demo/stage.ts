@@ -102,7 +102,7 @@ async function* looks(stage: Stage, watched: Watched): AsyncGenerator<Picture> {
     const picture: Picture = {
       route,
       rollout,
-      users: watched.ledger.all,
+      users: watched.ledger,
       ratePerSecond: stage.ratePerSecond,
       nowMs: Date.now(),
     }

@@ -31,6 +31,7 @@ test('a ledger counts errors, the canary, and users who were sent back', () => {
   ledger.add(answer({ user: 2, startedAtMs: 60 }))
   ledger.add(answer({ user: 2, startedAtMs: 70 }))
   expect(ledger.all).toEqual({ requestCount: 7, errorCount: 2 })
+  expect(ledger.stable).toEqual({ requestCount: 5, errorCount: 1 })
   expect(ledger.canary).toEqual({ requestCount: 2, errorCount: 1 })
   expect(ledger.firstCanaryAtMs).toBe(10)
   expect(ledger.flapCount).toBe(1)
@@ -95,7 +96,11 @@ test('the panel shows both variants, the rollout, the guard and the users', asyn
   const picture = {
     route: route(),
     rollout: rollout(),
-    users: { requestCount: 4_000, errorCount: 3 },
+    users: {
+      all: { requestCount: 4_000, errorCount: 3 },
+      stable: { requestCount: 3_800, errorCount: 0 },
+      canary: { requestCount: 200, errorCount: 3 },
+    },
     ratePerSecond: 400,
     nowMs: Date.parse('2026-11-21T10:01:58.000Z'),
   }

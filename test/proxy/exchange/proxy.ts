@@ -1,0 +1,211 @@
+/**
+ * A `ProxyServer` in the test's own process, with a clock that the test can put forward.
+ *
+ * When a test ends, the books must balance: every connection accepted is closed, every request started is
+ * finished and is either an answer or given up, and no bug was reported.
+ */
+
+import { expect, onTestFinished } from 'vitest'
+import {
+  CODE_COUNT,
+  createTallyBuffer,
+  FIRST_CODE,
+  METHODS,
+  segment,
+  SERIES,
+  seriesOffset,
+  THREAD,
+} from '../../../src/analyzer/tally.ts'
+import { BIN_COUNT } from '../../../src/analyzer/histogram.ts'
+import { UPSTREAM_FAILURE_NAMES } from '../../../src/proxy/failure.ts'
+import { ProxyServer } from '../../../src/proxy/server.ts'
+import type { Limits, Route, Snapshot, Timeouts } from '../../../src/proxy/snapshot.ts'
+
+/** Generous: where a test is about a timeout it puts the clock forward. */
+const TIMEOUTS: Timeouts = {
+  headMs: 20_000,
+  idleMs: 40_000,
+  connectMs: 10_000,
+  responseHeadMs: 60_000,
+  bodyStallMs: 30_000,
+  upstreamIdleMs: 120_000,
+}
+
+const LIMITS: Limits = {
+  headBytes: 16 * 1024,
+  headerCount: 100,
+  bodyBytes: 0,
+  connections: 1_000,
+  upstreamConnections: 1_000,
+  responseHeadBytes: 64 * 1024,
+  bufferBytes: 256 * 1024,
+}
+
+/** Where an upstream is: a port of 127.0.0.1, or an address. */
+type Place = number | { readonly host: string; readonly port: number }
+
+export interface Setup {
+  /** Endpoints of the stable upstream. */
+  readonly stable: readonly Place[]
+  readonly canary?: { readonly endpoints: readonly Place[]; readonly weightBp: number }
+  readonly limits?: Partial<Limits>
+  readonly timeouts?: Partial<Timeouts>
+  readonly route?: Partial<Route>
+  readonly trustedProxies?: readonly string[]
+}
+
+export const STABLE = 0
+export const CANARY = 1
+
+let version = 0
+
+/** Makes a snapshot with one route for everything, newer than all before. */
+export function snapshotOf(setup: Setup): Snapshot {
+  const { canary } = setup
+  const weightBp = canary?.weightBp ?? 0
+  const stable = { name: 'stable', upstream: 0, weightBp: 10_000 - weightBp, series: STABLE }
+  return {
+    version: ++version,
+    limits: { ...LIMITS, ...setup.limits },
+    timeouts: { ...TIMEOUTS, ...setup.timeouts },
+    trustedProxies: setup.trustedProxies ?? [],
+    upstreams: [
+      { name: 'v1', endpoints: setup.stable.map(endpointOf) },
+      { name: 'v2', endpoints: (canary?.endpoints ?? []).map(endpointOf) },
+    ],
+    routes: [
+      {
+        name: 'all',
+        hosts: [],
+        path: { kind: 'prefix', value: '/' },
+        sticky: null,
+        forceHeader: null,
+        variants:
+          canary === undefined
+            ? [stable]
+            : [stable, { name: 'canary', upstream: 1, weightBp, series: CANARY }],
+        rollout: canary === undefined ? null : 'rollout-1',
+        salt: 'salt',
+        ...setup.route,
+      },
+    ],
+  }
+}
+
+function endpointOf(place: Place): { id: string; host: string; port: number } {
+  const { host, port } = typeof place === 'number' ? { host: '127.0.0.1', port: place } : place
+  return { id: `${host}:${port}`, host, port }
+}
+
+/** What one series has counted, with only what is not zero. */
+export interface Counted {
+  readonly started: number
+  readonly finished: number
+  readonly errors: number
+  readonly clientAborts: number
+  readonly retries: number
+  readonly requestBytes: number
+  readonly responseBytes: number
+  /** By reason. */
+  readonly failures: Readonly<Record<string, number>>
+  /** By method and code, such as `GET 200`. */
+  readonly codes: Readonly<Record<string, number>>
+  /** Sum over the histogram. */
+  readonly latencyCount: number
+}
+
+export class Proxy {
+  readonly server: ProxyServer
+  readonly #words: Uint32Array
+  readonly bugs: unknown[] = []
+  #offsetMs = 0
+  port = 0
+
+  constructor(random: () => number) {
+    this.#words = segment(createTallyBuffer(1), 0)
+    this.server = new ProxyServer({
+      tally: this.#words,
+      nowMs: () => performance.now() + this.#offsetMs,
+      random,
+      report: (error) => void this.bugs.push(error),
+    })
+  }
+
+  use(setup: Setup): void {
+    this.server.use(snapshotOf(setup))
+  }
+
+  /** Puts the clock forward. What is due then happens within some sweeps, of 250 ms each. */
+  advance(byMs: number): void {
+    this.#offsetMs += byMs
+  }
+
+  thread(counter: keyof typeof THREAD): number {
+    return this.#words[THREAD[counter]]!
+  }
+
+  /** Answers that Sluice gave before it found a route, by code. */
+  localCount(status: number): number {
+    return this.#words[THREAD.localCodes + status - FIRST_CODE]!
+  }
+
+  counted(series: number = STABLE): Counted {
+    const start = seriesOffset(series)
+    const words = this.#words
+    const one = (offset: number): number => words[start + offset]!
+    return {
+      started: one(SERIES.started),
+      finished: one(SERIES.finished),
+      errors: one(SERIES.errors),
+      clientAborts: one(SERIES.clientAborts),
+      retries: one(SERIES.retries),
+      requestBytes: one(SERIES.requestBytes),
+      responseBytes: one(SERIES.responseBytes),
+      failures: nonZero(UPSTREAM_FAILURE_NAMES, (_, i) => one(SERIES.failures + i)),
+      codes: nonZero(
+        METHODS.flatMap((method) =>
+          Array.from({ length: CODE_COUNT }, (_, i) => `${method} ${FIRST_CODE + i}`),
+        ),
+        (_, i) => one(SERIES.codes + i),
+      ),
+      latencyCount: words
+        .subarray(start + SERIES.latency, start + SERIES.latency + BIN_COUNT)
+        .reduce((sum, count) => sum + count, 0),
+    }
+  }
+}
+
+function nonZero(
+  names: readonly string[],
+  count: (name: string, index: number) => number,
+): Record<string, number> {
+  return Object.fromEntries(
+    names.map((name, index) => [name, count(name, index)] as const).filter(([, n]) => n > 0),
+  )
+}
+
+/** Starts one that listens; it is closed, and its books are looked at, when the test ends. */
+export async function startProxy(
+  setup: Setup,
+  random: () => number = Math.random,
+): Promise<Proxy> {
+  const proxy = new Proxy(random)
+  proxy.use(setup)
+  proxy.port = await proxy.server.listen({ name: 'test', host: '127.0.0.1', port: 0 }, false)
+  onTestFinished(async () => {
+    proxy.server.close()
+    await expect
+      .poll(() => [proxy.thread('closed'), proxy.thread('upstreamClosed')], { interval: 2 })
+      .toEqual([proxy.thread('accepted'), proxy.thread('upstreamOpened')])
+    for (const series of [STABLE, CANARY]) expectBalance(proxy.counted(series))
+    expect(proxy.bugs).toEqual([])
+  })
+  return proxy
+}
+
+function expectBalance(counted: Counted): void {
+  const answered = Object.values(counted.codes).reduce((sum, count) => sum + count, 0)
+  expect(counted.started).toBe(counted.finished)
+  expect(counted.finished).toBe(answered + counted.clientAborts)
+  expect(counted.latencyCount).toBe(answered)
+}
