@@ -1,3 +1,5 @@
+/** Each sample is 1 000 heads, so that milliseconds a sample read as microseconds a head. */
+
 import { expect, test } from 'vitest'
 import { createPeer, forwardingLines } from '../../src/proxy/forwarding.ts'
 import { ChunkedDecoder } from '../../src/proxy/http1/chunked.ts'
@@ -48,27 +50,29 @@ const CHUNKED_BODY = Buffer.from(
   `${'400\r\n'.concat('x'.repeat(1_024), '\r\n').repeat(16)}0\r\n\r\n`,
 )
 
-test("a browser's request head", async ({ bench }) => {
+test("a browser's request head, 1000 times", async ({ bench }) => {
   const head = new RequestHead(LIMITS)
   const peer = createPeer('192.0.2.1', false)
   const parsing = await bench('parse', () => {
-    head.parse(BROWSER_HEAD, 0, BROWSER_HEAD.length)
+    for (let i = 0; i < 1_000; i++) head.parse(BROWSER_HEAD, 0, BROWSER_HEAD.length)
   }).run({ time: 50 })
   const forwarding = await bench('parse, and all that goes on to the upstream', () => {
-    head.parse(BROWSER_HEAD, 0, BROWSER_HEAD.length)
-    head.findCookie('session')
-    head.keptLines()
-    forwardingLines(peer, head)
+    for (let i = 0; i < 1_000; i++) {
+      head.parse(BROWSER_HEAD, 0, BROWSER_HEAD.length)
+      head.findCookie('session')
+      head.keptLines()
+      forwardingLines(peer, head)
+    }
   }).run({ time: 50 })
   expect(head.target).toBe('/products/shoes?page=2&sort=price')
   expect(parsing).toBeDefined()
   expect(forwarding).toBeDefined()
 })
 
-test('the head of a small answer', async ({ bench }) => {
+test('the head of a small answer, 1000 times', async ({ bench }) => {
   const head = new ResponseHead(LIMITS.responseHeadBytes)
   const result = await bench('parse', () => {
-    head.parse(ANSWER_HEAD, 0, ANSWER_HEAD.length, 'GET')
+    for (let i = 0; i < 1_000; i++) head.parse(ANSWER_HEAD, 0, ANSWER_HEAD.length, 'GET')
   }).run({ time: 50 })
   expect(head.contentLength).toBe(90)
   expect(result).toBeDefined()

@@ -26,6 +26,7 @@ export const ERRORS = {
   routingFailed: { status: 503, title: 'The proxy threads did not take the new routing' },
   tooManyStreams: { status: 503, title: 'Too many event streams are open' },
   stopping: { status: 503, title: 'Sluice is stopping' },
+  cannotListen: { status: 503, title: 'The address cannot be listened on' },
   internal: { status: 500, title: 'Sluice has a bug' },
 } as const
 

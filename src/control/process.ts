@@ -21,6 +21,7 @@ import { openSqliteStore } from './store/sqlite.ts'
 import { createTallies } from './tallies.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { ThreadPool } from './threads/pool.ts'
+import { requireFreeAddresses } from './threads/probe.ts'
 import { createRouting, SeriesRegistry } from './threads/routing.ts'
 import { newestRollouts, readiness, routeStates } from './views.ts'
 
@@ -36,7 +37,11 @@ const clock = { nowMs: () => Math.floor(performance.timeOrigin + performance.now
 export async function runProcess(options: { readonly configFile: string }): Promise<number> {
   const log = createLog((line) => process.stderr.write(line), clock.nowMs)
   let config = loadConfig(options.configFile)
+  await requireFreeAddresses([...config.proxy.listeners, { name: 'admin', ...config.control }])
+  // Taken down in the opposite order, also when one of them cannot start.
+  await using parts = new AsyncDisposableStack()
   const store = await openSqliteStore(config.store.path, clock.nowMs())
+  parts.defer(() => store.close())
 
   const series = new SeriesRegistry()
   const tallyBuffer = createTallyBuffer(config.proxy.threads)
@@ -46,6 +51,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     listeners: config.proxy.listeners,
     log: (level, message) => log[level](message),
   })
+  parts.defer(() => pool.drain(0))
   const tallies = createTallies({
     buffer: tallyBuffer,
     threadCount: pool.threadCount,
@@ -61,6 +67,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     newSalt: () => randomBytes(16).toString('hex'),
     log,
   })
+  parts.defer(() => engine.stop())
 
   const reload = { isSuccessful: true, succeededAtMs: clock.nowMs() }
   const metrics = createMetrics({
@@ -122,24 +129,24 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   const onHangup = (): void => {
     if (watch.reload() === 'unchanged') log.info('The configuration is unchanged')
   }
+  parts.defer(() => {
+    clearInterval(tick)
+    watch.stop()
+    process.off('SIGHUP', onHangup)
+  })
   const stopped = nextStopSignal()
   process.on('SIGHUP', onHangup)
-  try {
-    const address = await api.listen(config.control)
-    announce(log, { config, pool, address })
-    watch.start()
-    log.info(
-      `Stopping: ${await stopped}; requests under way have ${config.proxy.drainTimeoutMs} ms to finish`,
-    )
-  } finally {
-    process.off('SIGHUP', onHangup)
-    watch.stop()
-    await pool.drain(config.proxy.drainTimeoutMs)
-    clearInterval(tick)
-    await engine.stop()
-    await api.close()
-    await store.close()
-  }
+  const address = await api.listen(config.control)
+  parts.defer(() => api.close())
+  announce(log, { config, pool, address })
+  watch.start()
+
+  const signal = await stopped
+  log.info(
+    `Stopping by ${signal}: requests under way have ${config.proxy.drainTimeoutMs} ms to finish`,
+  )
+  await pool.drain(config.proxy.drainTimeoutMs)
+  await parts.disposeAsync()
   log.info('Stopped')
   return 0
 }

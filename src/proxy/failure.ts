@@ -28,7 +28,7 @@ export const REQUEST_FAULTS = {
   badCoding: failure(
     400,
     'http_request_error',
-    'Transfer-Encoding is repeated, misplaced or combined with Content-Length',
+    'Transfer-Encoding is repeated, does not end in chunked, or is combined with Content-Length',
   ),
   badChunk: failure(400, 'http_request_error', 'the chunked body is malformed'),
   upgradeWithBody: failure(400, 'http_request_error', 'a request to upgrade has no body'),

@@ -95,8 +95,6 @@ function compareFolded(bytes: Uint8Array, start: number, name: Uint8Array): numb
   return match
 }
 
-const NONE: readonly string[] = []
-
 /** Fields that `Connection` may not name: without them the message would mean something else. */
 const NOT_CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'host',
@@ -105,9 +103,6 @@ const NOT_CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'cookie',
   'set-cookie',
   'authorization',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
   'forwarded',
   'via',
   'date',
@@ -116,12 +111,36 @@ const NOT_CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** Returns the lower-case names that a `Connection` value declares hop-by-hop and that we then leave out. */
-export function connectionSpecific(value: string): readonly string[] {
+const NONE: ReadonlySet<string> = new Set()
+
+/**
+ * Returns the lower-case names of the fields that a `Connection` value declares hop-by-hop and that we then
+ * leave out. A set, since a hostile value names thousands.
+ */
+export function connectionSpecific(value: string): ReadonlySet<string> {
   if (value === '' || value === 'keep-alive' || value === 'close') return NONE
-  return value
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '' && !NOT_CONNECTION_SPECIFIC.has(name))
+  return new Set(listMembers(value).filter(isConnectionSpecific))
+}
+
+function isConnectionSpecific(name: string): boolean {
+  return name !== '' && !NOT_CONNECTION_SPECIFIC.has(name) && !name.startsWith('x-forwarded-')
+}
+
+/** Returns the members of a list (RFC 9110 section 5.6.1) in lower case; empty ones are members too. */
+export function listMembers(value: string): readonly string[] {
+  return value.toLowerCase().split(',').map(withoutBlanks)
+}
+
+/** Not `trim`, which takes a no-break space for a blank. */
+function withoutBlanks(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+/** Whether the byte is optional whitespace (RFC 9110 section 5.6.3). */
+export function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09
 }

@@ -13,7 +13,7 @@ import type { Command } from './command.ts'
 import { type Context, print, say } from './context.ts'
 import { startLoad } from './demo/load.ts'
 import { Ledger } from './demo/ledger.ts'
-import { freePorts, Services } from './demo/services.ts'
+import { freePorts, type Service, Services } from './demo/services.ts'
 import { type Stage, watchFor } from './demo/stage.ts'
 import { CANARY, type Expectation, FAIL_RATIO, ROUTE, STABLE, tellStory } from './demo/story.ts'
 import { CommandError, EXIT } from './exit.ts'
@@ -45,12 +45,13 @@ const SHOP_FILE = fileOf('examples/shop/server.ts')
 const CONFIG_FILE = fileOf('examples/demo.yaml')
 const MAIN_FILE = fileOf('src/control/main.ts')
 
-/** Where the demo's processes listen. */
-interface Addresses {
+/** The demo's processes: where they listen, and Sluice itself. */
+interface Running {
   readonly proxy: string
   readonly admin: string
   readonly stable: string
   readonly canary: string
+  readonly sluice: Service
 }
 
 async function play(context: Context, isKept: boolean): Promise<number> {
@@ -60,18 +61,19 @@ async function play(context: Context, isKept: boolean): Promise<number> {
   const signal = AbortSignal.any([context.interrupted, services.failed])
   await using endings = new AsyncDisposableStack()
   endings.defer(() => screen.close())
+  screen.draw(['', '  starting two shops and Sluice'])
   try {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-demo-'))
     endings.defer(() => rm(folder, { recursive: true, force: true }))
     endings.defer(() => services.close())
-    const addresses = await startServices(services, join(folder, 'sluice.db'))
-    await ready(addresses.admin, signal)
+    const running = await startServices(services, join(folder, 'sluice.db'))
+    await ready(running, signal)
 
-    const client = createClient({ server: addresses.admin, signal })
+    const client = createClient({ server: running.admin, signal })
     endings.defer(() => client.close())
     const ledgers: { readonly sinceMs: number; readonly ledger: Ledger }[] = []
     const load = startLoad({
-      origin: addresses.proxy,
+      origin: running.proxy,
       ratePerSecond: RATE_PER_SECOND,
       userCount: USER_COUNT,
       onAnswer: (answer) =>
@@ -85,7 +87,7 @@ async function play(context: Context, isKept: boolean): Promise<number> {
       signal,
       ratePerSecond: RATE_PER_SECOND,
       userCount: USER_COUNT,
-      canaryOrigin: addresses.canary,
+      canaryOrigin: running.canary,
       pauseMs: PAUSE_MS,
       count: (ledger) => void ledgers.push({ sinceMs: performance.now(), ledger }),
     }
@@ -96,7 +98,7 @@ async function play(context: Context, isKept: boolean): Promise<number> {
       ms: performance.now() - startedAtMs,
     })
     if (!isKept) return exitCode
-    invite(stage, addresses)
+    invite(stage, running)
     await watchUntil(context.interrupted, stage)
     return exitCode
   } catch (error) {
@@ -113,15 +115,12 @@ function screenOf(context: Context): Screen {
   return createScreen(context.stdout, context.isLive)
 }
 
-async function startServices(services: Services, storeFile: string): Promise<Addresses> {
+async function startServices(services: Services, storeFile: string): Promise<Running> {
   const listening = /^listening on (http:\/\/\S+:(\d+))$/
-  const shops = [
-    services.start({ name: STABLE.upstream, args: shopArgs(STABLE.version, 0) }),
-    services.start({ name: CANARY.upstream, args: shopArgs(CANARY.version, FAIL_RATIO) }),
-  ]
+  const shops = [startShop(services, STABLE, 0), startShop(services, CANARY, FAIL_RATIO)]
   const [stable, canary] = await Promise.all(shops.map((shop) => shop.line(listening)))
   const [proxyPort, adminPort] = await freePorts(2)
-  services.start({
+  const sluice = services.start({
     name: 'sluice',
     args: [MAIN_FILE, 'run', '-c', CONFIG_FILE],
     env: {
@@ -137,14 +136,16 @@ async function startServices(services: Services, storeFile: string): Promise<Add
     admin: `http://127.0.0.1:${adminPort}`,
     stable: stable?.[1] ?? '',
     canary: canary?.[1] ?? '',
+    sluice,
   }
 }
 
-function shopArgs(version: string, failRatio: number): readonly string[] {
-  return [SHOP_FILE, '--port', '0', '--version', version, '--fail-ratio', String(failRatio)]
+function startShop(services: Services, name: string, failRatio: number): Service {
+  const args = ['--port', '0', '--version', name, '--fail-ratio', String(failRatio)]
+  return services.start({ name, args: [SHOP_FILE, ...args] })
 }
 
-async function ready(admin: string, signal: AbortSignal): Promise<void> {
+async function ready({ admin, sluice }: Running, signal: AbortSignal): Promise<void> {
   const limitAtMs = performance.now() + READY_LIMIT_MS
   let last = 'it does not listen'
   while (performance.now() < limitAtMs) {
@@ -162,6 +163,7 @@ async function ready(admin: string, signal: AbortSignal): Promise<void> {
   throw new CommandError(
     EXIT.failure,
     `the demo's sluice was not ready within ${READY_LIMIT_MS / 1_000} s: ${last}`,
+    sluice.lastLines(),
   )
 }
 
@@ -182,18 +184,21 @@ function conclude(
   return EXIT.failure
 }
 
-function invite({ screen, paint }: Stage, { proxy, admin, canary }: Addresses): void {
+function invite({ screen, paint }: Stage, { proxy, admin, stable }: Running): void {
   const lines = [
     '',
     `Everything is left running until Ctrl-C. The shop is at ${proxy}, the admin API at ${admin}.`,
     'In another terminal:',
     '',
     paint('cyan', `  export SLUICE_SERVER=${admin}`),
-    paint('cyan', '  sluice status shop --watch'),
-    paint('cyan', '  sluice canary shop --to shop-v1 --traffic-split 10,50,100 --interval 20s'),
-    paint('cyan', '  sluice abort shop --reason "enough seen"'),
+    paint('cyan', `  sluice status ${ROUTE} --watch`),
+    paint(
+      'cyan',
+      `  sluice canary ${ROUTE} --to ${STABLE} --traffic-split 10,50,100 --interval 20s`,
+    ),
+    paint('cyan', `  sluice abort ${ROUTE} --reason "enough seen"`),
     paint('cyan', `  curl -i ${proxy}/checkout -H "cookie: session=me"`),
-    paint('cyan', `  curl -X PUT ${canary}/_fault -d '{"failRatio":0.3,"delayMs":100}'`),
+    paint('cyan', `  curl -X PUT ${stable}/_fault -d '{"failRatio":0.3,"delayMs":100}'`),
   ]
   for (const line of lines) screen.append(line)
 }
@@ -201,7 +206,7 @@ function invite({ screen, paint }: Stage, { proxy, admin, canary }: Addresses): 
 async function watchUntil(interrupted: AbortSignal, stage: Stage): Promise<void> {
   try {
     await watchFor(stage, Infinity, {
-      ledger: new Ledger(CANARY.version),
+      ledger: new Ledger(CANARY),
       route: ROUTE,
       rollout: ROUTE,
     })

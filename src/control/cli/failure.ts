@@ -17,11 +17,19 @@ export function problemOf(status: number, body: unknown): CommandError {
     exitCodeOfStatus(status),
     `${sentence}${code === undefined ? '' : ` (${status} ${code})`}`,
     [
-      ...places.map((place) => `${text(place['pointer']) ?? '/'}: ${text(place['detail']) ?? ''}`),
+      ...places.map((place) => placeLine(place, sentence)).filter((line) => line !== ''),
       ...hintsOf(status),
     ],
     code,
   )
+}
+
+/** What the sentence has said already is not said again. */
+function placeLine(place: Record<string, unknown>, sentence: string): string {
+  const pointer = text(place['pointer']) ?? '/'
+  const detail = text(place['detail']) ?? ''
+  if (!sentence.includes(detail)) return `${pointer}: ${detail}`
+  return sentence.includes(pointer) ? '' : `at ${pointer}`
 }
 
 function hintsOf(status: number): readonly string[] {

@@ -177,7 +177,10 @@ export const VERBS: readonly Command[] = [
     summary: 'Go to the next step at once',
     options: [{ name: 'full', summary: 'skip all steps: all traffic to the new upstream' }],
     body: (given) => (given.isOn('full') ? { full: true } : {}),
-    told: (rollout) => `Promoted to ${percent(rollout.weight)}: ${rollout.phase}`,
+    told: (rollout) =>
+      rollout.phase === 'promoted'
+        ? `All traffic of "${rollout.route}" goes to ${rollout.to}`
+        : `Promoted to ${percent(rollout.weight)}`,
   }),
   command({
     verb: 'pause',

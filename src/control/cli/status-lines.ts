@@ -149,7 +149,8 @@ function facts(rollout: RolloutView, nowMs: number): (readonly [string, string])
   if (verdict !== null) rows.push(['verdict', verdict.sentence])
   const { successCriteria, window } = plan.guard
   rows.push(['guard', successCriteria === '' ? 'off' : `${successCriteria} over ${window}`])
-  if (rollout.reason !== null) rows.push(['reason', rollout.reason])
+  if (rollout.reason !== null && rollout.reason !== holding?.why)
+    rows.push(['reason', rollout.reason])
   return rows
 }
 

@@ -6,6 +6,7 @@
  * memory, and goes before everything else into the store as soon as that can be written.
  */
 
+import { CodedError } from '../coded-error.ts'
 import type { Config } from '../config/config.ts'
 import type { JournalEntry, KeptReply, Store } from '../store/contract.ts'
 import type { Book } from './book.ts'
@@ -73,6 +74,8 @@ export class Ledger {
     try {
       written = await this.#options.store.append(entries, reply)
     } catch (error) {
+      const isKeyReused = error instanceof CodedError && error.code === 'keyReused'
+      if (isKeyReused && changes.some(isProtective)) return this.record(changes)
       await this.#protect(changes, error)
       throw error
     }
@@ -131,7 +134,7 @@ export class Ledger {
 
   async #protect(changes: readonly Change[], error: unknown): Promise<void> {
     this.#rest()
-    const protective = changes.filter((change) => change.isProtective)
+    const protective = changes.filter(isProtective)
     if (protective.length === 0) return
     this.#options.log.error('The store cannot be written; the guard goes on without it', { error })
     this.#unrecorded.push(...protective)
@@ -185,4 +188,8 @@ export class Ledger {
       log.warn('The store could not save a snapshot', { error })
     }
   }
+}
+
+function isProtective(change: Change): boolean {
+  return change.isProtective
 }

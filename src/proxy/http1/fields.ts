@@ -6,7 +6,8 @@
  * what makes checking every byte affordable (bench/micro/head.bench.ts).
  */
 
-import { fieldKind } from '../headers.ts'
+import { fieldKind, isBlank } from '../headers.ts'
+import { parseDecimal } from './framing.ts'
 
 /** The section goes on beyond the bytes at hand. */
 export const INCOMPLETE = -1
@@ -39,6 +40,9 @@ export class Fields {
   readonly offsets: Int32Array
   /** Where the empty line stands that ends the section. */
   end = 0
+  /** The head as latin1, and where it began in the bytes. */
+  #text = ''
+  #base = 0
 
   constructor(limit: number) {
     this.limit = limit
@@ -90,12 +94,47 @@ export class Fields {
     return at + 2
   }
 
-  /** Where the line of field `index` begins; `index` may be `count`, which gives the end of the last line. */
-  lineStart(index: number): number {
+  /** Takes the head as latin1, which began at `base` of the bytes scanned; what follows reads from it. */
+  readFrom(text: string, base: number): void {
+    this.#text = text
+    this.#base = base
+  }
+
+  nameBytes(index: number): number {
+    return this.offsets[4 * index + 1]! - this.offsets[4 * index]!
+  }
+
+  /** Lower case. */
+  name(index: number): string {
+    return this.#slice(this.offsets[4 * index]!, this.offsets[4 * index + 1]!).toLowerCase()
+  }
+
+  /** Without the blanks around it. */
+  value(index: number): string {
+    return this.#slice(this.offsets[4 * index + 2]!, this.offsets[4 * index + 3]!)
+  }
+
+  /** The number that the value is (see `parseDecimal`), or -1. `bytes`: those that were scanned. */
+  number(index: number, bytes: Uint8Array): number {
+    return parseDecimal(bytes, this.offsets[4 * index + 2]!, this.offsets[4 * index + 3]!)
+  }
+
+  /** The lines from field `from` up to, not including, field `to`, each with its line end. */
+  lines(from: number, to: number): string {
+    return from === to ? '' : this.#slice(this.#lineStart(from), this.#lineStart(to))
+  }
+
+  #lineStart(index: number): number {
     return index === this.count ? this.end : this.offsets[4 * index]!
+  }
+
+  #slice(start: number, end: number): string {
+    return this.#text.slice(start - this.#base, end - this.#base)
   }
 }
 
-function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09
+/** Whether the bytes at `start` are the expected ones. */
+export function startsWith(bytes: Uint8Array, start: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false
+  return true
 }

@@ -28,15 +28,15 @@ export class RequestLine {
   minorVersion = 1
   /** Why it was refused; set when `parse` returns -1. */
   fault: RequestFault = 'malformed'
-  readonly #targetBytes: number
+  readonly #headBytes: number
 
-  /** `targetBytes`: the longest target taken. */
-  constructor(targetBytes: number) {
-    this.#targetBytes = targetBytes
+  /** `headBytes`: the largest head taken, to which a target alone may not add up. */
+  constructor(headBytes: number) {
+    this.#headBytes = headBytes
   }
 
   /** Returns the position after the line, 0 when it is not whole, or -1 with `fault` set. */
-  parse(bytes: Uint8Array, start: number, end: number): number {
+  parse(bytes: Buffer, start: number, end: number): number {
     let at = start
     while (at < end && BYTE_CLASS[bytes[at]!] === 1) at++
     if (at - start > METHOD_BYTES) return this.#refuse('malformed')
@@ -47,17 +47,17 @@ export class RequestLine {
 
     this.targetStart = at
     while (at < end && isTargetByte(bytes[at]!)) at++
-    if (at - this.targetStart > this.#targetBytes) return this.#refuse('targetTooLong')
-    if (at === end) return 0
+    if (at - this.targetStart > this.#headBytes) return this.#refuse('targetTooLong')
+    if (at === end) return at - start < this.#headBytes ? 0 : this.#refuse('targetTooLong')
     if (bytes[at] !== SPACE || at === this.targetStart) return this.#refuse('malformed')
     this.targetEnd = at
     return this.#parseVersion(bytes, at + 1, end)
   }
 
-  #parseVersion(bytes: Uint8Array, start: number, end: number): number {
+  #parseVersion(bytes: Buffer, start: number, end: number): number {
     const lineEnd = start + VERSION_BYTES
     if (lineEnd + 2 > end) {
-      const rest = Buffer.from(bytes.subarray(start, end)).toString('latin1')
+      const rest = bytes.toString('latin1', start, end)
       return VERSION_PREFIX.test(rest) ? 0 : this.#refuse('malformed')
     }
     if (bytes[lineEnd] !== CR || bytes[lineEnd + 1] !== LF) return this.#refuse('malformed')

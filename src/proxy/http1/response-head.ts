@@ -11,36 +11,35 @@ import {
   CONTENT_LENGTH,
   DATE,
   DROP,
+  listMembers,
   TRANSFER_ENCODING,
   UPGRADE,
 } from '../headers.ts'
-import { Fields, INCOMPLETE, TOO_MANY } from './fields.ts'
-import {
-  BY_LENGTH,
-  CHUNKED,
-  NO_BODY,
-  parseDecimal,
-  startsWith,
-  UNTIL_CLOSE,
-} from './request-head.ts'
+import { Fields, INCOMPLETE, startsWith, TOO_MANY } from './fields.ts'
+import { BY_LENGTH, CHUNKED, NO_BODY, parseDecimal, UNTIL_CLOSE } from './framing.ts'
 
 /** Header fields of a response; more is a 502. */
 const FIELD_LIMIT = 200
-const VERSION_BYTES = 'HTTP/1.1'.length
+/** Where the status code stands, and where it ends. */
+const CODE_START = 'HTTP/1.1 '.length
+const CODE_END = CODE_START + 3
 const VERSION_START = Buffer.from('HTTP/1.')
 
 const CR = 0x0d
 const LF = 0x0a
+const SPACE = 0x20
+const DIGIT_ONE = 0x31
+const DIGIT_ZERO = 0x30
+/** A field that is not there. */
+const NONE = -1
 
 export class ResponseHead {
-  readonly fields: Fields = new Fields(FIELD_LIMIT)
-  readonly #headBytes: number
   /** Set when `parse` returns -1. */
   isTooLarge = false
 
   /** 100 to 599. */
   status = 0
-  /** Status code and reason phrase as they were sent. */
+  /** Status code, space, and reason phrase as it was sent; that may be empty. */
   statusText = ''
   bodyKind = NO_BODY
   /** Bytes, where `bodyKind` is `BY_LENGTH` or a length was told without a body; else -1. */
@@ -51,9 +50,14 @@ export class ResponseHead {
   /** Field lines without hop-by-hop fields and framing. */
   lines = ''
 
-  #text = ''
-  #base = 0
-  #fieldsStart = 0
+  readonly #headBytes: number
+  readonly #fields = new Fields(FIELD_LIMIT)
+  #isHttp11 = true
+  /** The values of all Connection fields. */
+  #connection = ''
+  /** Where the fields stand that frame the body, or `NONE`. */
+  #lengthIndex = NONE
+  #codingIndex = NONE
 
   /** `headBytes`: the largest head taken. */
   constructor(headBytes: number) {
@@ -64,18 +68,23 @@ export class ResponseHead {
   parse(bytes: Buffer, start: number, end: number, method: string): number {
     this.isTooLarge = false
     const fieldsStart = this.#parseStatusLine(bytes, start, end)
-    if (fieldsStart <= 0) return fieldsStart === 0 ? this.#needMore(end - start) : -1
-    const headEnd = this.fields.scan(bytes, fieldsStart, end)
+    if (fieldsStart < 0) return -1
+    if (fieldsStart === 0) return this.#needMore(end - start)
+    const fields = this.#fields
+    const headEnd = fields.scan(bytes, fieldsStart, end)
     if (headEnd === INCOMPLETE) return this.#needMore(end - start)
     if (headEnd < 0 || headEnd - start > this.#headBytes) {
       this.isTooLarge = headEnd === TOO_MANY || headEnd > 0
       return -1
     }
-    this.#base = start
-    this.#text = bytes.toString('latin1', start, headEnd)
-    this.statusText = this.#text.slice(VERSION_BYTES + 1, fieldsStart - start - 2)
-    this.#fieldsStart = fieldsStart - start
-    return this.#interpret(bytes, method) ? headEnd : -1
+    const text = bytes.toString('latin1', start, headEnd)
+    fields.readFrom(text, start)
+    const hasReason = fieldsStart - start > CODE_END + 2
+    this.statusText = text.slice(CODE_START, fieldsStart - start - 2) + (hasReason ? '' : ' ')
+    if (!this.#takeFields() || !this.#takeFraming(bytes, method)) return -1
+    this.#takeConnection()
+    this.lines = this.#keptLines()
+    return headEnd
   }
 
   #needMore(arrivedBytes: number): 0 | -1 {
@@ -84,43 +93,44 @@ export class ResponseHead {
     return -1
   }
 
+  /** Returns the position after the line, 0 when it is not whole, or -1. */
   #parseStatusLine(bytes: Buffer, start: number, end: number): number {
-    const codeStart = start + VERSION_BYTES + 1
-    const codeEnd = codeStart + 3
+    const codeEnd = start + CODE_END
     if (codeEnd + 2 > end) return isStatusPrefix(bytes.toString('latin1', start, end)) ? 0 : -1
-    const code = parseDecimal(bytes, codeStart, codeEnd)
-    const minor = bytes[codeStart - 2]
-    if (!startsWith(bytes, start, VERSION_START) || (minor !== 0x31 && minor !== 0x30)) return -1
-    if (bytes[codeStart - 1] !== 0x20 || code < 100 || code > 599) return -1
+    const code = parseDecimal(bytes, start + CODE_START, codeEnd)
+    const minor = bytes[start + CODE_START - 2]
+    if (!startsWith(bytes, start, VERSION_START)) return -1
+    if (minor !== DIGIT_ONE && minor !== DIGIT_ZERO) return -1
+    if (bytes[start + CODE_START - 1] !== SPACE || code < 100 || code > 599) return -1
     let at = codeEnd
     while (at < end && isReasonByte(bytes[at]!)) at++
-    if (at > codeEnd && bytes[codeEnd] !== 0x20) return -1
+    if (at > codeEnd && bytes[codeEnd] !== SPACE) return -1
     if (at + 1 >= end) return at === end || bytes[at] === CR ? 0 : -1
     if (bytes[at] !== CR || bytes[at + 1] !== LF) return -1
     this.status = code
-    this.isPersistent = minor === 0x31
+    this.#isHttp11 = minor === DIGIT_ONE
     return at + 2
   }
 
-  #interpret(bytes: Buffer, method: string): boolean {
-    const { fields } = this
-    const isHttp11 = this.isPersistent
-    let lengthIndex = -1
-    let codingIndex = -1
-    let connection = ''
+  /** One walk over the fields: finds those that mean something to us; false where framing is said twice. */
+  #takeFields(): boolean {
+    const fields = this.#fields
+    this.#lengthIndex = NONE
+    this.#codingIndex = NONE
+    this.#connection = ''
     this.hasDate = false
     for (let i = 0; i < fields.count; i++) {
       switch (fields.kinds[i]) {
         case CONTENT_LENGTH:
-          if (lengthIndex >= 0) return false
-          lengthIndex = i
+          if (this.#lengthIndex !== NONE) return false
+          this.#lengthIndex = i
           break
         case TRANSFER_ENCODING:
-          if (codingIndex >= 0) return false
-          codingIndex = i
+          if (this.#codingIndex !== NONE) return false
+          this.#codingIndex = i
           break
         case CONNECTION:
-          connection += connection === '' ? this.#value(i) : `,${this.#value(i)}`
+          this.#connection += this.#connection === '' ? fields.value(i) : `,${fields.value(i)}`
           break
         case DATE:
           this.hasDate = true
@@ -129,77 +139,51 @@ export class ResponseHead {
           break
       }
     }
-    if (connection === 'keep-alive') this.isPersistent = true
-    else if (connection !== '') {
-      const options = connection.toLowerCase()
-      if (/(^|,)\s*close\s*(,|$)/.test(options)) this.isPersistent = false
-      else if (/(^|,)\s*keep-alive\s*(,|$)/.test(options)) this.isPersistent = true
-    }
-    if (!this.#takeFraming(bytes, { lengthIndex, codingIndex, isHttp11, method })) return false
-    this.lines = this.#keptLines(connection)
     return true
   }
 
-  #takeFraming(
-    bytes: Buffer,
-    found: { lengthIndex: number; codingIndex: number; isHttp11: boolean; method: string },
-  ): boolean {
-    this.contentLength = -1
-    if (found.lengthIndex >= 0) {
-      const { offsets } = this.fields
-      const { lengthIndex } = found
-      this.contentLength = parseDecimal(
-        bytes,
-        offsets[4 * lengthIndex + 2]!,
-        offsets[4 * lengthIndex + 3]!,
-      )
-      if (this.contentLength < 0) return false
-    }
-    if (found.codingIndex >= 0) {
-      if (found.lengthIndex >= 0 || !found.isHttp11) return false
-      if (this.#value(found.codingIndex).toLowerCase() !== 'chunked') return false
+  #takeFraming(bytes: Buffer, method: string): boolean {
+    const hasLength = this.#lengthIndex !== NONE
+    const isChunked = this.#codingIndex !== NONE
+    this.contentLength = hasLength ? this.#fields.number(this.#lengthIndex, bytes) : -1
+    if (hasLength && this.contentLength < 0) return false
+    if (isChunked) {
+      if (hasLength || !this.#isHttp11) return false
+      if (this.#fields.value(this.#codingIndex).toLowerCase() !== 'chunked') return false
     }
     if (this.status < 200 || this.status === 204) {
       this.bodyKind = NO_BODY
       this.contentLength = -1
-    } else if (this.status === 304 || found.method === 'HEAD') this.bodyKind = NO_BODY
-    else if (found.codingIndex >= 0) this.bodyKind = CHUNKED
-    else if (this.contentLength >= 0) this.bodyKind = BY_LENGTH
-    else this.bodyKind = UNTIL_CLOSE
+    } else if (this.status === 304 || method === 'HEAD') this.bodyKind = NO_BODY
+    else if (isChunked) this.bodyKind = CHUNKED
+    else this.bodyKind = hasLength ? BY_LENGTH : UNTIL_CLOSE
     return true
   }
 
-  #keptLines(connection: string): string {
-    const { fields } = this
-    const dropped = connectionSpecific(connection)
-    let lines = ''
-    let runStart = this.#fieldsStart
-    for (let i = 0; i < fields.count; i++) {
-      if (
-        !isHopByHop(fields.kinds[i]!) &&
-        (dropped.length === 0 || !dropped.includes(this.#name(i)))
-      )
-        continue
-      const lineStart = fields.lineStart(i) - this.#base
-      if (lineStart > runStart) lines += this.#text.slice(runStart, lineStart)
-      runStart = fields.lineStart(i + 1) - this.#base
+  #takeConnection(): void {
+    this.isPersistent = this.#isHttp11
+    if (this.#connection === '') return
+    if (this.#connection === 'keep-alive') {
+      this.isPersistent = true
+      return
     }
-    return lines + this.#text.slice(runStart, fields.end - this.#base)
+    const options = listMembers(this.#connection)
+    if (options.includes('close')) this.isPersistent = false
+    else if (options.includes('keep-alive')) this.isPersistent = true
   }
 
-  #name(index: number): string {
-    const { offsets } = this.fields
-    return this.#text
-      .slice(offsets[4 * index]! - this.#base, offsets[4 * index + 1]! - this.#base)
-      .toLowerCase()
-  }
-
-  #value(index: number): string {
-    const { offsets } = this.fields
-    return this.#text.slice(
-      offsets[4 * index + 2]! - this.#base,
-      offsets[4 * index + 3]! - this.#base,
-    )
+  #keptLines(): string {
+    const fields = this.#fields
+    const dropped = connectionSpecific(this.#connection)
+    let lines = ''
+    let from = 0
+    for (let i = 0; i < fields.count; i++) {
+      const isNamed = dropped.size > 0 && dropped.has(fields.name(i))
+      if (!isNamed && !isHopByHop(fields.kinds[i]!)) continue
+      lines += fields.lines(from, i)
+      from = i + 1
+    }
+    return lines + fields.lines(from, fields.count)
   }
 }
 
@@ -224,5 +208,5 @@ function isStatusPrefix(text: string): boolean {
 }
 
 function isReasonByte(byte: number): boolean {
-  return byte === 0x09 || (byte >= 0x20 && byte !== 0x7f)
+  return byte === 0x09 || (byte >= SPACE && byte !== 0x7f)
 }

@@ -8,6 +8,9 @@
 const HOST_GRAMMAR =
   /^(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+(?::\d{0,5})?$|^\[[0-9A-Fa-f:.]+\](?::\d{0,5})?$/
 
+/** Java servers leave out a segment's parameters before they resolve dots, so that `..;x` is `..` to them. */
+const DOT_SEGMENT = /^\.\.?(?:;|$)/
+
 let lastValidHost = ''
 
 /** Whether the text is a host with an optional port (RFC 9110 section 7.2), not empty and without a comma or user. */
@@ -20,17 +23,19 @@ export function isValidHost(host: string): boolean {
   return true
 }
 
-/** Splits `http://host/path` into the Host to send and the target in origin form; null if it is malformed. */
+/**
+ * Splits `http://host/path?query` into the Host to send and the target in origin form, which is empty where
+ * there is neither path nor query. Returns null if it is malformed.
+ */
 export function splitAbsoluteForm(target: string): { host: string; target: string } | null {
   const match = /^https?:\/\/([^/?#]*)([^#]*)$/i.exec(target)
   if (match === null) return null
-  const host = match[1]!
-  const rest = match[2]!
+  const [, host = '', rest = ''] = match
   if (!isValidHost(host)) return null
-  return { host, target: rest.startsWith('/') ? rest : `/${rest}` }
+  return { host, target: rest.startsWith('?') ? `/${rest}` : rest }
 }
 
-/** Whether a target in origin form has no fragment, and a path without dot segments. Hot: the common case is two searches. */
+/** Whether a target in origin form has no fragment, and a path without dot segments. Hot: the common case is four searches. */
 export function isTargetSafe(target: string): boolean {
   if (target.includes('#')) return false
   if (!target.includes('/.') && !target.includes('%') && !target.includes('\\')) return true
@@ -40,7 +45,7 @@ export function isTargetSafe(target: string): boolean {
     .replaceAll(/%2e/gi, '.')
     .replaceAll(/%2f|%5c|\\/gi, '/')
     .split('/')
-  return !segments.some((segment) => segment === '.' || segment === '..')
+  return !segments.some((segment) => DOT_SEGMENT.test(segment))
 }
 
 /** Returns the host without port, lower case, as routes are matched by it. */

@@ -18,6 +18,26 @@ const REFUSALS: readonly { refusal: Refusal; code: number; says: string }[] = [
       '  /guard/successCriteria: found "rate", expected error_rate\n',
   },
   {
+    refusal: {
+      status: 422,
+      code: 'invalidRequest',
+      detail: 'There is no upstream "b"',
+      errors: [{ pointer: '/to', detail: 'There is no upstream "b"' }],
+    },
+    code: 2,
+    says: 'sluice: There is no upstream "b" (422 invalidRequest)\n  at /to\n',
+  },
+  {
+    refusal: {
+      status: 400,
+      code: 'malformedRequest',
+      detail: 'The body has a fault at /to: it is empty',
+      errors: [{ pointer: '/to', detail: 'it is empty' }],
+    },
+    code: 2,
+    says: 'sluice: The body has a fault at /to: it is empty (400 malformedRequest)\n',
+  },
+  {
     refusal: { status: 401, code: 'unauthenticated', detail: 'The token is not known here' },
     code: 4,
     says:

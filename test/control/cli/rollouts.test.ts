@@ -112,13 +112,13 @@ test.for([
     argv: ['promote', 'shop'],
     path: 'shop/promote',
     body: {},
-    says: 'Promoted to 5 %: promoted\n',
+    says: 'All traffic of "shop" goes to shop-v2\n',
   },
   {
     argv: ['promote', 'shop', '--full'],
     path: 'shop/promote',
     body: { full: true },
-    says: 'Promoted',
+    says: 'All traffic',
   },
   { argv: ['pause', 'shop'], path: 'shop/pause', body: {}, says: 'sluice resume shop' },
   {

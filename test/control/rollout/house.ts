@@ -17,6 +17,17 @@ import { PLAN } from './fixtures.ts'
 
 export const caller = { actor: 'alice' }
 
+export const abort = { type: 'abort', reason: 'it smells' } as const
+export const promote = { type: 'promote', full: false } as const
+export const promoteFull = { type: 'promote', full: true } as const
+export const pause = { type: 'pause', reason: 'lunch' } as const
+export const resume = { type: 'resume' } as const
+export const retry = { type: 'retry' } as const
+
+/** Milliseconds. */
+export const S = 1_000
+export const M = 60 * S
+
 /** A configuration with these routes, each with the upstream that is stable, and these upstreams. */
 export function configOf(
   stables: Readonly<Record<string, string>> = { shop: 'shop-v1' },
@@ -129,8 +140,7 @@ export class House {
 
   /** When all that was asked for is done: an abort of nothing waits for its turn, and changes nothing. */
   async settled(): Promise<void> {
-    const abort = this.engine.act('nothing', { type: 'abort', reason: '' }, caller)
-    await abort.catch(() => {})
+    await this.engine.act('nothing', abort, caller).catch(() => {})
   }
 
   /** What the store holds, as `seq kind/event phase`. */
@@ -159,12 +169,12 @@ export class House {
   }
 
   #openEvidence(rollout: string, windowMs: number) {
-    const opened: Opened = { rollout, windowMs, atMs: this.nowMs, isOpen: true }
-    this.evidence.push(opened)
+    const evidence: Opened = { rollout, windowMs, atMs: this.nowMs, isOpen: true }
+    this.evidence.push(evidence)
     return {
       counts: () => this.window,
       close: () => {
-        opened.isOpen = false
+        evidence.isOpen = false
       },
     }
   }

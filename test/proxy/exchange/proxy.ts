@@ -119,13 +119,17 @@ export class Proxy {
   readonly #words: Uint32Array
   readonly bugs: unknown[] = []
   #offsetMs = 0
+  #clockReadings = 0
   port = 0
 
   constructor(random: () => number) {
     this.#words = segment(createTallyBuffer(1), 0)
     this.server = new ProxyServer({
       tally: this.#words,
-      nowMs: () => performance.now() + this.#offsetMs,
+      nowMs: () => {
+        this.#clockReadings++
+        return performance.now() + this.#offsetMs
+      },
       random,
       report: (error) => void this.bugs.push(error),
     })
@@ -135,9 +139,16 @@ export class Proxy {
     this.server.use(snapshotOf(setup))
   }
 
-  /** Puts the clock forward. What is due then happens within some sweeps, of 250 ms each. */
-  advance(byMs: number): void {
+  /** Puts the clock forward; resolves when what is due by then has been done. */
+  async advance(byMs: number): Promise<void> {
     this.#offsetMs += byMs
+    await this.sweeps(3)
+  }
+
+  /** Resolves after that many sweeps: each reads the clock once. */
+  async sweeps(count: number): Promise<void> {
+    const until = this.#clockReadings + count
+    await expect.poll(() => this.#clockReadings, { interval: 10, timeout: 10_000 }).toBeGreaterThanOrEqual(until)
   }
 
   thread(counter: keyof typeof THREAD): number {
@@ -185,10 +196,7 @@ function nonZero(
 }
 
 /** Starts one that listens; it is closed, and its books are looked at, when the test ends. */
-export async function startProxy(
-  setup: Setup,
-  random: () => number = Math.random,
-): Promise<Proxy> {
+export async function startProxy(setup: Setup, random: () => number = Math.random): Promise<Proxy> {
   const proxy = new Proxy(random)
   proxy.use(setup)
   proxy.port = await proxy.server.listen({ name: 'test', host: '127.0.0.1', port: 0 }, false)

@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net'
 
 /** `ended`: the peer sent a FIN; `reset`: an RST; `closed`: we closed it ourselves. */
-type Ending = 'open' | 'ended' | 'reset' | 'closed'
+export type Ending = 'open' | 'ended' | 'reset' | 'closed'
 
 /** The peer ended in the middle of something. */
 export class BrokenOff extends Error {
@@ -31,7 +31,7 @@ export class SocketReader {
   readonly #socket: Socket
   #chunks: Buffer[] = []
   #length = 0
-  #wake: (() => void) | null = null
+  #waiting: (() => void)[] = []
   #isDiscarding = false
   ending: Ending = 'open'
   /** Everything that came, used or not. */
@@ -118,22 +118,25 @@ export class SocketReader {
     if (this.#isDiscarding) return
     this.#chunks.push(bytes)
     this.#length += bytes.length
-    this.#wake?.()
+    this.#wake()
   }
 
   #onEnding(ending: Ending): void {
     if (this.ending === 'open') this.ending = ending
-    this.#wake?.()
+    this.#wake()
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
   }
 
   /** Resolves with whether more has come; false at the end. */
   async #more(): Promise<boolean> {
     const had = this.receivedBytes
     if (this.ending === 'open') {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      this.#wake = null
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve))
     }
     return this.receivedBytes > had
   }

@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 import { framingOf, type Head, readBody, readHead } from './message.ts'
-import { BrokenOff, SocketReader } from './reader.ts'
+import { BrokenOff, type Ending, SocketReader } from './reader.ts'
 
 /** One request as it arrived. */
 export class Received {
@@ -22,8 +22,6 @@ export class Received {
   readonly connection: number
   /** Resolves with the body once it is whole; never where it is cut. */
   readonly whole: Promise<Buffer>
-  /** Resolves when the connection is gone. */
-  readonly gone: Promise<unknown>
   isWhole = false
   bodyBytes = 0
   readonly #pieces: Buffer[] = []
@@ -40,7 +38,11 @@ export class Received {
     this.connection = place.connection
     this.whole = promise
     this.#onWhole = resolve
-    this.gone = once(place.socket, 'close')
+  }
+
+  /** Resolves with how the proxy ended the connection. */
+  gone(): Promise<Ending> {
+    return this.reader.end()
   }
 
   async readBody(): Promise<void> {

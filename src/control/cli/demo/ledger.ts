@@ -9,11 +9,13 @@ export interface Share {
   readonly errorCount: number
 }
 
-/** Counts answers, all of them and those of the canary. */
+const NOBODY: Share = { requestCount: 0, errorCount: 0 }
+
+/** Counts answers, all of them and by version. */
 export class Ledger {
   readonly #canaryVersion: string
-  #all: Share = { requestCount: 0, errorCount: 0 }
-  #canary: Share = { requestCount: 0, errorCount: 0 }
+  readonly #byVersion = new Map<string | null, Share>()
+  #all = NOBODY
   #firstCanaryAtMs: number | null = null
   /** By user, when the first answer of the canary came. */
   readonly #canarySinceMs = new Map<number, number>()
@@ -26,9 +28,9 @@ export class Ledger {
   add(answer: Answer): void {
     const { user, version, startedAtMs, endedAtMs } = answer
     this.#all = plus(this.#all, answer)
+    this.#byVersion.set(version, plus(this.#byVersion.get(version) ?? NOBODY, answer))
     const sinceMs = this.#canarySinceMs.get(user) ?? Infinity
     if (version === this.#canaryVersion) {
-      this.#canary = plus(this.#canary, answer)
       this.#canarySinceMs.set(user, Math.min(sinceMs, endedAtMs))
       this.#firstCanaryAtMs = Math.min(this.#firstCanaryAtMs ?? Infinity, startedAtMs)
     } else if (version !== null && startedAtMs > sinceMs) {
@@ -41,14 +43,11 @@ export class Ledger {
   }
 
   get canary(): Share {
-    return this.#canary
+    return this.of(this.#canaryVersion)
   }
 
-  get stable(): Share {
-    return {
-      requestCount: this.#all.requestCount - this.#canary.requestCount,
-      errorCount: this.#all.errorCount - this.#canary.errorCount,
-    }
+  of(version: string): Share {
+    return this.#byVersion.get(version) ?? NOBODY
   }
 
   /** When the first request that the canary answered was sent, as `performance.now()` counts; null: there was none. */

@@ -15,7 +15,7 @@ export interface Picture {
   readonly route: RouteView
   readonly rollout: RolloutView | null
   /** Of the act. */
-  readonly users: Pick<Ledger, 'all' | 'stable' | 'canary'>
+  readonly users: Pick<Ledger, 'all' | 'of'>
   readonly ratePerSecond: number
   readonly nowMs: number
 }
@@ -66,22 +66,20 @@ interface Side {
   readonly p95: number | null
 }
 
-/** Stable and canary; null where there is no canary. */
+/** Stable and canary; null where there is no canary. A shop's version is its upstream's name. */
 function sidesOf({ route, users }: Picture): readonly [Side, Side | null] {
   const { stable, canary } = route.variants
   const canaryWeight = canary === undefined ? 0 : route.weight
-  const side = (variant: typeof stable, rest: Omit<Side, 'name' | 'p95'>): Side => ({
-    name: variant.upstream,
-    p95: variant.windows[LATENCY_WINDOW].p95,
-    ...rest,
+  const side = ({ upstream, windows }: typeof stable, weight: number, style: Side['style']) => ({
+    name: upstream,
+    style,
+    weight,
+    seen: users.of(upstream),
+    p95: windows[LATENCY_WINDOW].p95,
   })
-  // After a promotion the canary is the stable one, and everything is its own.
-  const stableSeen = users.stable.requestCount > 0 ? users.stable : users.all
   return [
-    side(stable, { style: 'cyan', weight: 100 - canaryWeight, seen: stableSeen }),
-    canary === undefined
-      ? null
-      : side(canary, { style: 'yellow', weight: canaryWeight, seen: users.canary }),
+    side(stable, 100 - canaryWeight, 'cyan'),
+    canary === undefined ? null : side(canary, canaryWeight, 'yellow'),
   ]
 }
 

@@ -23,6 +23,8 @@ export interface Service {
   readonly name: string
   /** Resolves to the match of a line on stdout that fits; rejects when there is none in time. */
   line(pattern: RegExp): Promise<RegExpExecArray>
+  /** The last lines of its output. */
+  lastLines(): readonly string[]
 }
 
 const START_LIMIT_MS = 15_000
@@ -69,6 +71,7 @@ export class Services {
     })
     return {
       name,
+      lastLines: () => [...output],
       line: async (pattern) => {
         const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>()
         const look = (line: string): void => {

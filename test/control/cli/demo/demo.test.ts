@@ -31,7 +31,8 @@ test('a ledger counts errors, the canary, and users who were sent back', () => {
   ledger.add(answer({ user: 2, startedAtMs: 60 }))
   ledger.add(answer({ user: 2, startedAtMs: 70 }))
   expect(ledger.all).toEqual({ requestCount: 7, errorCount: 2 })
-  expect(ledger.stable).toEqual({ requestCount: 5, errorCount: 1 })
+  expect(ledger.of('v1')).toEqual({ requestCount: 4, errorCount: 0 })
+  expect(ledger.of('v3')).toEqual({ requestCount: 0, errorCount: 0 })
   expect(ledger.canary).toEqual({ requestCount: 2, errorCount: 1 })
   expect(ledger.firstCanaryAtMs).toBe(10)
   expect(ledger.flapCount).toBe(1)
@@ -98,8 +99,10 @@ test('the panel shows both variants, the rollout, the guard and the users', asyn
     rollout: rollout(),
     users: {
       all: { requestCount: 4_000, errorCount: 3 },
-      stable: { requestCount: 3_800, errorCount: 0 },
-      canary: { requestCount: 200, errorCount: 3 },
+      of: (version: string) =>
+        version === 'shop-v2'
+          ? { requestCount: 200, errorCount: 3 }
+          : { requestCount: 3_800, errorCount: 0 },
     },
     ratePerSecond: 400,
     nowMs: Date.parse('2026-11-21T10:01:58.000Z'),

@@ -23,7 +23,7 @@ interface Script {
 
 /** A stage on which Sluice, the users and the time are played from a script. */
 async function play({ acts, failRatios = [1, 0], weightAfter = [0, 100] }: Script) {
-  const shop = createShop({ version: 'v2' })
+  const shop = createShop({ version: 'shop-v2' })
   await once(shop.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => {
     shop.closeAllConnections()
@@ -48,7 +48,7 @@ async function play({ acts, failRatios = [1, 0], weightAfter = [0, 100] }: Scrip
       const isFailing = isCanary && Math.random() < (failRatios[act] ?? 0)
       ledger?.add({
         user,
-        version: isCanary ? 'v2' : 'v1',
+        version: isCanary ? 'shop-v2' : 'shop-v1',
         status: isFailing ? 500 : 200,
         startedAtMs,
         endedAtMs: startedAtMs,
