@@ -89,9 +89,11 @@ export const UPSTREAM_FAILURES = {
 export type UpstreamFailure = keyof typeof UPSTREAM_FAILURES
 
 /** The reasons in the order in which the tally counts them. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table above has these keys and no others
 export const UPSTREAM_FAILURE_NAMES = Object.keys(UPSTREAM_FAILURES) as readonly UpstreamFailure[]
 
 /** Place of each reason in the tally. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one entry for each of them
 export const UPSTREAM_FAILURE_INDEX: Readonly<Record<UpstreamFailure, number>> = Object.fromEntries(
   UPSTREAM_FAILURE_NAMES.map((name, index) => [name, index]),
 ) as Record<UpstreamFailure, number>

@@ -66,7 +66,7 @@ export function compileTable(snapshot: Snapshot, endpoints: EndpointSet): Routin
     trusted: new TrustedPeers(snapshot.trustedProxies),
     entries: snapshot.routes
       .flatMap((route, index) => entriesOf(route, routes[index]!))
-      .sort(bySpecificity),
+      .toSorted(bySpecificity),
     byName: new Map(routes.map((route) => [route.name, route])),
   }
 }

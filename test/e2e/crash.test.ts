@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runCrashRounds } from './crash-rounds.ts'
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../sim/random.ts'
 
 test('kill -9 under load loses no acknowledged action', { timeout: 120_000 }, async () => {
   const seed = Date.now() % 1_000_000

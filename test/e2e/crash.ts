@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCrashRounds } from './crash-rounds.ts'
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../sim/random.ts'
 
 const rounds = Number(process.argv[2] ?? 200)
 const seed = Number(process.argv[3] ?? Date.now() % 1_000_000)

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 import { CodedError } from '../coded-error.ts'
 import type { Environment } from '../config/env.ts'
 import { type AdminClient, createClient } from './client.ts'
-import type { Command, Option } from './command.ts'
+import type { Command, Given, Option } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import type { Context, Output } from './context.ts'
 import { CommandError, EXIT, exitCodeOf, UsageError } from './exit.ts'
@@ -64,39 +64,62 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<nu
     return EXIT.ok
   }
 
-  const interrupt = new AbortController()
-  const onSignal = call.command.ownsSignals ? () => () => {} : (deps.onSignal ?? onProcessSignal)
-  const ignoreSignals = onSignal(() => interrupt.abort())
+  const { command, given } = call
+  const interruption = interruptionOf(command, deps)
   let client: AdminClient | undefined
-  const { given } = call
+  const context = contextOf(given, deps, {
+    interrupted: interruption.signal,
+    client: () => (client ??= clientOf(given, deps.env, interruption.signal)),
+  })
+  try {
+    return await command.run(given, context)
+  } catch (error) {
+    return interruption.signal.aborted ? EXIT.interrupted : report(error, deps, command)
+  } finally {
+    interruption.end()
+    await client?.close()
+  }
+}
+
+function contextOf(
+  given: Given,
+  deps: CliDeps,
+  rest: Pick<Context, 'interrupted' | 'client'>,
+): Context {
   const isLive = allowsEscapes(deps.isTty, deps.env)
-  const context: Context = {
+  return {
     stdout: deps.stdout,
     stderr: deps.stderr,
     paint: isLive ? coloured : plain,
     isLive,
     format: given.required('output') === 'json' ? 'json' : 'table',
     env: deps.env,
-    interrupted: interrupt.signal,
     run: (options) => deps.run(options),
-    client: () => {
-      const token = readToken(given.text('token-file'), deps.env)
-      client ??= createClient({
-        server: given.text('server') ?? serverOf(deps.env),
-        ...(token === undefined ? {} : { token }),
-        signal: interrupt.signal,
-      })
-      return client
-    },
+    ...rest,
   }
-  try {
-    return await call.command.run(given, context)
-  } catch (error) {
-    return interrupt.signal.aborted ? EXIT.interrupted : report(error, deps, call.command)
-  } finally {
-    ignoreSignals()
-    await client?.close()
-  }
+}
+
+function clientOf(given: Given, env: Environment, signal: AbortSignal): AdminClient {
+  const token = readToken(given.text('token-file'), env)
+  return createClient({
+    server: given.text('server') ?? serverOf(env),
+    ...(token === undefined ? {} : { token }),
+    signal,
+  })
+}
+
+/** What ends a command from outside: a signal, or that nobody reads what it writes, as behind `| head`. */
+function interruptionOf(
+  command: Command,
+  deps: CliDeps,
+): { readonly signal: AbortSignal; end(): void } {
+  const interrupt = new AbortController()
+  const { signal } = interrupt
+  if (command.ownsSignals) return { signal, end: () => {} }
+  const onEnd = (): void => interrupt.abort()
+  for (const output of [deps.stdout, deps.stderr]) output.on?.('error', onEnd)
+  const end = deps.onSignal === undefined ? onProcessSignal(onEnd) : deps.onSignal(onEnd)
+  return { signal, end }
 }
 
 function onProcessSignal(listener: () => void): () => void {

@@ -11,6 +11,8 @@ export interface Output {
   write(text: string): unknown
   readonly columns?: number
   readonly rows?: number
+  /** A stream tells there that nobody reads it any more. */
+  on?(event: 'error', listener: () => void): unknown
 }
 
 export interface Context {

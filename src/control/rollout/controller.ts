@@ -235,7 +235,8 @@ class Controller implements Engine {
         reason === null ? first : [...first, { type: 'block', atMs, reason }]
       return this.#changes(rollout, events)
     })
-    await this.#ledger.record([...settled, ...moved])
+    const changes = [...settled, ...moved]
+    if (changes.length > 0) await this.#ledger.record(changes)
     this.#config = config
     this.#ledger.invalidate()
     await this.#ledger.route()

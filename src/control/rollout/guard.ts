@@ -1,8 +1,8 @@
 /**
  * The guard's judgement: the counts of a window in, a verdict and its sentence out.
  *
- * A rollout is judged in many windows, and each could be unlucky. So the bound of 1 % false alarms is for the
- * whole rollout and is shared among its windows: the longer the plan, the more a single window must show.
+ * A rollout is judged by several criteria in many windows, and each could be unlucky. So the bound of 1 % false
+ * alarms is for the whole rollout and is shared among them: the longer the plan, the more one window must show.
  */
 
 import { parseCriteria } from '../../analyzer/criteria.ts'
@@ -13,6 +13,13 @@ import type { Plan, Step } from './state.ts'
 /** The probability that the guard takes back a canary that keeps its criteria, over a whole rollout. */
 export const ALPHA_ROLLOUT = 0.01
 
+/**
+ * Windows overlap, since the guard looks again at each interval: so many more chances for bad luck than windows
+ * that do not, with a limit of one failing look in a row. Measured on canaries exactly at their limit: without
+ * it 1.5 to 4.8 % of them are taken back, with 5 up to 1.4 %, with 10 up to 0.6 % (test/sim/guard.test.ts).
+ */
+const LOOKS_PER_WINDOW = 10
+
 /** How long a pause without an end is taken to be, in milliseconds: nobody knows when a person will come. */
 const UNBOUNDED_PAUSE_MS = 3_600_000
 
@@ -22,13 +29,14 @@ export type Finding = Judged
 /** Judges what a window of the plan's guard holds. The plan's criteria have been read before. */
 export function judgeWindow(plan: Plan, counts: WindowCounts): Finding {
   const criteria = parseCriteria(plan.guard.successCriteria)
-  return judge(criteria, counts, { alphaWindow: alphaWindow(plan) })
+  return judge(criteria, counts, { alphaWindow: alphaWindow(plan, criteria.length) })
 }
 
-/** The bound on the false alarms of one window: the rollout's, shared among windows that do not overlap. */
-export function alphaWindow(plan: Plan): number {
+/** The bound on the false alarms of one criterion in one window: the rollout's, shared among all of them. */
+export function alphaWindow(plan: Plan, criteriaCount: number): number {
   const guardedMs = plan.steps.reduce((sum, step) => sum + holdMs(step), 0)
-  return ALPHA_ROLLOUT / Math.max(1, Math.ceil(guardedMs / plan.guard.windowMs))
+  const windowCount = Math.max(1, Math.ceil(guardedMs / plan.guard.windowMs))
+  return ALPHA_ROLLOUT / (windowCount * LOOKS_PER_WINDOW * Math.max(1, criteriaCount))
 }
 
 function holdMs(step: Step): number {

@@ -6,9 +6,9 @@
  */
 
 import { CodedError } from '../coded-error.ts'
-import { formatDuration, parseDuration } from '../duration.ts'
+import { parseDuration } from '../duration.ts'
 import { type GuardInput, readGuard } from './guard-plan.ts'
-import type { GuardPlan, Plan, Step, WeightBp } from './state.ts'
+import type { Plan, Step, WeightBp } from './state.ts'
 
 /** How many steps a plan may have; the journal holds the plan with every entry. */
 export const STEP_LIMIT = 100
@@ -43,28 +43,6 @@ export function readPlan(
   const steps = readSteps(input.strategy.canary.steps, faults)
   const guard = readGuard(input.guard ?? {}, faults)
   return faults.length > 0 ? { faults } : { plan: { steps, guard } }
-}
-
-/**
- * The plan of a canary that gets each weight (percent) for an interval, and bakes for one more at 100 %.
- *
- * Throws `CodedError` (`invalidRequest`) with `errors` when the weights are no plan.
- */
-export function canaryPlan(split: readonly number[], intervalMs: number, guard: GuardPlan): Plan {
-  const duration = formatDuration(intervalMs)
-  const faults: Fault[] = []
-  const steps = readSteps(
-    split.flatMap((setWeight, i): StepInput[] => {
-      const isEnd = setWeight === 100 && i === split.length - 1
-      return [{ setWeight }, isEnd ? { bake: { duration } } : { pause: { duration } }]
-    }),
-    faults,
-  )
-  if (faults.length === 0) return { steps, guard }
-  const details = faults.map((fault) => fault.detail).join('; ')
-  throw new CodedError('invalidRequest', `Cannot split traffic by ${split.join(',')}: ${details}`, {
-    errors: faults,
-  })
 }
 
 function readSteps(inputs: readonly StepInput[], faults: Fault[]): readonly Step[] {

@@ -104,7 +104,7 @@ export type Rollout = RolloutBase &
         readonly phase: 'paused'
         /** Why it waits for a person. */
         readonly reason: string
-        /** What `resume` goes back to; an indefinite pause step goes back to itself. */
+        /** What `resume` goes back to after a person's pause; a pause step without an end is left by it. */
         readonly resumesTo: 'progressing' | 'baking'
       } & Running)
     | ({

@@ -12,8 +12,11 @@ export interface ChunkSink {
   onChunkData(bytes: Buffer, start: number, end: number): void
 }
 
-/** Chunk extensions and trailers of one body, bytes; more is malformed. */
+/** By how many bytes chunk extensions and trailers may outrun the data of a body; more is malformed. */
 export const OVERHEAD_LIMIT = 16 * 1024
+
+/** Digits of a chunk's size: below 2^52, and so always exact. */
+const SIZE_DIGITS = 13
 
 const SIZE_START = 0
 const SIZE = 1
@@ -92,7 +95,7 @@ export class ChunkedDecoder {
         this.#state = EXTENSION_QUOTED
         return this.#countOverhead(byte)
       case SIZE_LF:
-        return byte === LF && this.#go(this.#size === 0 ? TRAILER_START : DATA)
+        return byte === LF && this.#go(this.#size === 0 ? TRAILER_START : this.#startData())
       case DATA_CR:
         return byte === CR && this.#go(DATA_LF)
       case DATA_LF:
@@ -122,6 +125,12 @@ export class ChunkedDecoder {
     }
   }
 
+  /** Data pays for as much overhead, so that a long body may have an extension on each chunk. */
+  #startData(): number {
+    this.#overheadBytes = Math.max(0, this.#overheadBytes - this.#size)
+    return DATA
+  }
+
   #go(state: number): true {
     this.#state = state
     return true
@@ -133,13 +142,13 @@ export class ChunkedDecoder {
 
   #takeDigit(byte: number): boolean {
     const digit = hexDigit(byte)
-    if (digit < 0 || ++this.#digitCount > 13) return false
+    if (digit < 0 || ++this.#digitCount > SIZE_DIGITS) return false
     this.#size = this.#size * 16 + digit
     return true
   }
 }
 
-/** 13 digits are below 2^52, so a size is always exact. */
+/** Returns -1 for anything else. */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const letter = byte | 0x20

@@ -219,7 +219,7 @@ export class RequestHead {
     this.hasForwarding = false
     this.expectsContinue = false
     for (let i = 0; i < fields.count; i++) {
-      switch (fields.kinds[i]) {
+      switch (fields.kinds[i]!) {
         case HOST:
           if (this.#hostIndex !== NONE) return this.#fail('badHost')
           this.#hostIndex = i

@@ -120,7 +120,7 @@ export class ResponseHead {
     this.#connection = ''
     this.hasDate = false
     for (let i = 0; i < fields.count; i++) {
-      switch (fields.kinds[i]) {
+      switch (fields.kinds[i]!) {
         case CONTENT_LENGTH:
           if (this.#lengthIndex !== NONE) return false
           this.#lengthIndex = i

@@ -83,6 +83,13 @@ test('--follow --rollout asks for that rollout alone', async () => {
   await following.ended
 })
 
+test('--follow ends when nobody reads it any more', async () => {
+  const following = start(['events', '--follow'], { env })
+  await vi.waitFor(() => expect(following.stdout()).toContain('lunch'))
+  following.breakStdout()
+  expect(await following.ended).toMatchObject({ code: 130, stderr: '' })
+})
+
 test('--follow ends when it is not allowed', async () => {
   admin.refusals.push({ status: 403, code: 'forbidden' })
   expect((await sluice(['events', '--follow'], { env })).code).toBe(4)

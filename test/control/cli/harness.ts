@@ -23,6 +23,8 @@ export interface Running {
   stdout(): string
   stderr(): string
   interrupt(): void
+  /** As when the reader of stdout goes away. */
+  breakStdout(): void
 }
 
 /** Starts a command and leaves it running. */
@@ -32,7 +34,12 @@ export function start(argv: readonly string[], call: Call = {}): Running {
   const interrupts = new EventTarget()
   const code = runCli(argv, {
     run: call.run ?? (() => Promise.reject(new Error('nothing to run'))),
-    stdout: { write: (text) => void (stdout += text), columns: 120, rows: 50 },
+    stdout: {
+      write: (text) => void (stdout += text),
+      columns: 120,
+      rows: 50,
+      on: (_error, listener) => interrupts.addEventListener('broken', listener),
+    },
     stderr: { write: (text) => void (stderr += text) },
     env: call.env ?? {},
     isTty: call.isTty ?? false,
@@ -45,6 +52,7 @@ export function start(argv: readonly string[], call: Call = {}): Running {
     ended: code.then((value) => ({ code: value, stdout, stderr })),
     stdout: () => stdout,
     stderr: () => stderr,
+    breakStdout: () => void interrupts.dispatchEvent(new Event('broken')),
     interrupt: () => void interrupts.dispatchEvent(new Event('interrupt')),
   }
 }

@@ -35,5 +35,10 @@ test.for([
   { name: 'ten minutes', steps: [{ type: 'bake', durationMs: 600_000 }], windows: 10 },
   { name: 'an hour where nobody knows', steps: [{ type: 'pause', durationMs: null }], windows: 60 },
 ] as const)('$name shares its false alarms among $windows windows', ({ steps, windows }) => {
-  expect(alphaWindow(plan(...steps))).toBeCloseTo(ALPHA_ROLLOUT / windows, 12)
+  expect(alphaWindow(plan(...steps), 1) * windows).toBeCloseTo(alphaWindow(plan(), 1), 12)
+  expect(alphaWindow(plan(...steps), 1)).toBeLessThanOrEqual(ALPHA_ROLLOUT / windows)
+})
+
+test('two criteria share the false alarms between them', () => {
+  expect(alphaWindow(plan(), 2)).toBeCloseTo(alphaWindow(plan(), 1) / 2, 12)
 })

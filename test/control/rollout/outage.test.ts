@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { replyFor } from '../store/entries.ts'
+import { NO_GUARD, STEPS } from './fixtures.ts'
 import {
   abort,
   BAD,
@@ -145,6 +146,19 @@ describe('without the store', () => {
     house.storeFault = null
     await house.pass(2 * S)
     expect(house.routedBp()).toBe(2_500)
+  })
+
+  test('a step whose time is over is not tried at every tick', async () => {
+    const house = await newHouse()
+    await house.start({ steps: STEPS, guard: NO_GUARD })
+    house.storeFault = STORE_FAULT
+    await house.pass(2 * M + 9 * S)
+    const failures = house.said.filter((line) => line === 'error: A tick failed')
+    expect(failures.length).toBeGreaterThanOrEqual(9)
+    expect(failures.length).toBeLessThanOrEqual(11)
+    house.storeFault = null
+    await house.pass(2 * S)
+    expect(house.engine.find('shop-1')).toMatchObject({ phase: 'paused', weightBp: 2_500 })
   })
 
   test('a configuration without changes is still taken', async () => {

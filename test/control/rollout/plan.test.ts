@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { CodedError } from '../../../src/control/coded-error.ts'
 import { DEFAULT_GUARD, type GuardInput } from '../../../src/control/rollout/guard-plan.ts'
-import { canaryPlan, readPlan, type StepInput } from '../../../src/control/rollout/plan.ts'
+import { readPlan, type StepInput } from '../../../src/control/rollout/plan.ts'
 
 const read = (steps: readonly StepInput[], guard?: GuardInput) =>
   readPlan({ strategy: { canary: { steps } }, guard })
@@ -157,30 +156,5 @@ describe('a plan is refused', () => {
       `${S}/3/setWeight`,
       '/guard/window',
     ])
-  })
-})
-
-describe('canaryPlan', () => {
-  test('holds each weight for the interval and bakes after 100', () => {
-    expect(canaryPlan([5, 100], 120_000, DEFAULT_GUARD).steps).toEqual([
-      { type: 'setWeight', weightBp: 500 },
-      { type: 'pause', durationMs: 120_000 },
-      { type: 'setWeight', weightBp: 10_000 },
-      { type: 'bake', durationMs: 120_000 },
-    ])
-  })
-
-  test('holds the last weight too when it is below 100', () => {
-    expect(canaryPlan([5, 50], 1_000, DEFAULT_GUARD).steps.at(-1)).toEqual({
-      type: 'pause',
-      durationMs: 1_000,
-    })
-  })
-
-  test('refuses weights that fall', () => {
-    expect(() => canaryPlan([25, 10], 1_000, DEFAULT_GUARD)).toThrow(CodedError)
-    expect(() => canaryPlan([25, 10], 1_000, DEFAULT_GUARD)).toThrow(
-      'Cannot split traffic by 25,10: step 3 lowers the weight from 25 to 10; use abort to lower it',
-    )
   })
 })

@@ -2,15 +2,15 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../../src/control/store/sqlite.ts'
 import { entriesOf, NOW_MS } from './entries.ts'
 import { opened, temporaryPath } from './fixtures.ts'
 
-const SCRIPT = join(import.meta.dirname, 'appender.ts')
+const SCRIPT = fileURLToPath(new URL('./appender.ts', import.meta.url))
 
 interface Appender {
   readonly process: ChildProcessByStdio<Writable, Readable, null>

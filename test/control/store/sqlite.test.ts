@@ -196,6 +196,7 @@ describe('a journal that was changed is not loaded', () => {
     ['a time', `UPDATE events SET at = at + 1 WHERE seq = 3`, 3],
     ['a hole', `DELETE FROM events WHERE seq = 2`, 2],
     ['an order', `UPDATE events SET seq = seq + 10 WHERE seq > 2`, 3],
+    ['a link', `UPDATE events SET prev_hash = hash WHERE seq = 2`, 2],
     ['a hash', `UPDATE events SET hash = prev_hash WHERE seq = 1`, 1],
   ] as const)('%s', async ([, sql, place]) => {
     const path = temporaryPath()

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import { seededRandom } from '../../e2e/random.ts'
+import { seededRandom } from '../../sim/random.ts'
 import { type Client, connectClient } from './client.ts'
 import { valueOf } from './message.ts'
 import { chunked, randomBytes, randomSize, writePieces } from './pieces.ts'

@@ -148,7 +148,9 @@ export class Proxy {
   /** Resolves after that many sweeps: each reads the clock once. */
   async sweeps(count: number): Promise<void> {
     const until = this.#clockReadings + count
-    await expect.poll(() => this.#clockReadings, { interval: 10, timeout: 10_000 }).toBeGreaterThanOrEqual(until)
+    await expect
+      .poll(() => this.#clockReadings, { interval: 10, timeout: 10_000 })
+      .toBeGreaterThanOrEqual(until)
   }
 
   thread(counter: keyof typeof THREAD): number {

@@ -119,11 +119,13 @@ export class Upstream {
     this.sockets.add(socket)
     socket.on('close', () => this.sockets.delete(socket))
     const reader = new SocketReader(socket)
-    this.#serve({ socket, reader, connection }).catch((error: unknown) => {
-      if (error instanceof BrokenOff) return
-      this.faults.push(error)
-      socket.destroy()
-    })
+    this.#serve({ socket, reader, connection }).then(
+      () => socket.end(),
+      (error: unknown) => {
+        if (!(error instanceof BrokenOff)) this.faults.push(error)
+        socket.destroy()
+      },
+    )
   }
 
   async #serve(place: { socket: Socket; reader: SocketReader; connection: number }): Promise<void> {

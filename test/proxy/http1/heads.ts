@@ -1,7 +1,7 @@
 /** Heads as text, and what a parser makes of them: shared by the tests of both parsers. */
 
 import { expect } from 'vitest'
-import { REQUEST_FAULTS, type RequestFault } from '../../../src/proxy/failure.ts'
+import type { RequestFault } from '../../../src/proxy/failure.ts'
 import { RequestHead } from '../../../src/proxy/http1/request-head.ts'
 import { ResponseHead } from '../../../src/proxy/http1/response-head.ts'
 import type { Limits } from '../../../src/proxy/snapshot.ts'
@@ -64,7 +64,11 @@ export function parseRequest(text: string, limits: Partial<Limits> = {}): Reques
   const parsed = new RequestHead({ ...LIMITS, ...limits })
   const bytes = latin1(text)
   const end = parsed.parse(bytes, 0, bytes.length)
-  expect(end < 0 ? parsed.fault : end, JSON.stringify(text)).toBe(bytes.length)
+  expect({ text, end, fault: end < 0 ? parsed.fault : null }).toEqual({
+    text,
+    end: bytes.length,
+    fault: null,
+  })
   return parsed
 }
 
@@ -76,11 +80,6 @@ export function requestVerdict(
   const end = parsed.parse(bytes, 0, bytes.length)
   if (end > 0) return 'accepted'
   return end === 0 ? 'more' : parsed.fault
-}
-
-/** The answer to a head that is refused. */
-export function statusOf(fault: RequestFault): number {
-  return REQUEST_FAULTS[fault].status
 }
 
 export interface ResponseMeaning {
@@ -103,13 +102,27 @@ export function responseMeaning(parsed: ResponseHead): ResponseMeaning {
 export function parseResponse(text: string, method = 'GET'): ResponseHead {
   const parsed = new ResponseHead(LIMITS.responseHeadBytes)
   const bytes = latin1(text)
-  expect(parsed.parse(bytes, 0, bytes.length, method), JSON.stringify(text)).toBe(bytes.length)
+  const end = parsed.parse(bytes, 0, bytes.length, method)
+  expect({ text, end }).toEqual({ text, end: bytes.length })
   return parsed
 }
 
 /** Takes a header section without its empty line apart; each line has to have its line end. */
 export function linesOf(section: string): readonly string[] {
   if (section === '') return []
-  expect(section.endsWith('\r\n'), JSON.stringify(section)).toBe(true)
+  expect(section).toMatch(/\r\n$/)
   return section.slice(0, -2).split('\r\n')
+}
+
+/** Returns the verdict on each part of the text that begins where it begins, from nothing to all but the last byte. */
+export function cuts<T>(text: string, verdict: (bytes: Buffer) => T): readonly T[] {
+  const bytes = latin1(text)
+  return Array.from({ length: bytes.length }, (_, cut) => verdict(bytes.subarray(0, cut)))
+}
+
+/** Whether no cut was accepted, and none asked for more after a shorter one had been refused. */
+export function isRefusedOnce(verdicts: readonly string[]): boolean {
+  const first = verdicts.findIndex((verdict) => verdict !== 'more')
+  const rest = first < 0 ? [] : verdicts.slice(first)
+  return rest.every((verdict) => verdict !== 'more' && verdict !== 'accepted')
 }

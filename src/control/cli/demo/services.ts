@@ -34,7 +34,7 @@ export class Services {
   /** Aborted, with the reason, when a service ends that nobody ended. */
   readonly failed: AbortSignal
   readonly #failing = new AbortController()
-  readonly #children = new Map<ChildProcess, string>()
+  readonly #children = new Set<ChildProcess>()
   readonly #killAll: () => void
   readonly #endLimitMs: number
   #isClosing = false
@@ -44,7 +44,7 @@ export class Services {
     this.#endLimitMs = endLimitMs
     this.failed = this.#failing.signal
     this.#killAll = () => {
-      for (const child of this.#children.keys()) child.kill('SIGKILL')
+      for (const child of this.#children) child.kill('SIGKILL')
     }
     process.on('exit', this.#killAll)
   }
@@ -54,7 +54,7 @@ export class Services {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     })
-    this.#children.set(child, name)
+    this.#children.add(child)
     const output: string[] = []
     const keep = (line: string): void => {
       output.push(line)
@@ -98,7 +98,7 @@ export class Services {
   /** Ends all services, gently first. Resolves when all are gone. */
   async close(): Promise<void> {
     this.#isClosing = true
-    const endings = [...this.#children.keys()].map(async (child) => {
+    const endings = [...this.#children].map(async (child) => {
       const gone = once(child, 'close')
       child.kill('SIGTERM')
       const late = setTimeout(() => child.kill('SIGKILL'), this.#endLimitMs)

@@ -1,0 +1,250 @@
+/** Who does not read is not sent to; who is slow gets everything in the end. */
+
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { expect, test } from 'vitest'
+import { type Client, connectClient } from './client.ts'
+import { chunked } from './pieces.ts'
+import { type Proxy, startProxy } from './proxy.ts'
+import { type Received, startUpstream } from './upstream.ts'
+
+const MIB = 1024 * 1024
+/** Far more than the kernel holds for two connections, which is at most 6 MiB and 4 MiB each. */
+const HUGE = 96 * MIB
+/** What may have left the sender when it stands still: the kernel's share and Sluice's buffers. */
+const HELD = 32 * MIB
+
+/** Sends the piece again and again up to `totalBytes`, as fast as the socket takes it. */
+async function pour(
+  socket: Socket,
+  piece: Buffer,
+  options: { totalBytes: number; sent: { bytes: number } },
+): Promise<void> {
+  const { sent, totalBytes } = options
+  while (sent.bytes < totalBytes && !socket.destroyed) {
+    sent.bytes += piece.length
+    // oxlint-disable-next-line no-await-in-loop
+    if (!socket.write(piece)) await once(socket, 'drain')
+  }
+}
+
+/** Resolves when nothing more is sent. */
+async function standstill(proxy: Proxy, sent: { bytes: number }): Promise<void> {
+  let seen = -1
+  while (seen !== sent.bytes) {
+    seen = sent.bytes
+    // oxlint-disable-next-line no-await-in-loop
+    await proxy.sweeps(2)
+  }
+}
+
+function residentBytes(): number {
+  return process.memoryUsage.rss()
+}
+
+test.for([
+  ['large pieces', 128 * 1024, 'content-length'],
+  ['small pieces', 4_000, 'content-length'],
+  ['large chunks', 128 * 1024, 'chunked'],
+  ['small chunks', 1_500, 'chunked'],
+] as const)('an upstream waits for a client that does not read: %s', async ([, size, framing]) => {
+  const data = Buffer.alloc(size, 'abcdefgh')
+  const piece =
+    framing === 'chunked'
+      ? Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`), data, Buffer.from('\r\n')])
+      : data
+  const count = Math.ceil(HUGE / size)
+  const sent = { bytes: 0 }
+  const upstream = await startUpstream(async (received) => {
+    const line =
+      framing === 'chunked' ? 'transfer-encoding: chunked' : `content-length: ${count * size}`
+    received.send(`HTTP/1.1 200 OK\r\n${line}\r\n\r\n`)
+    await pour(received.socket, piece, { totalBytes: count * piece.length, sent })
+    if (framing === 'chunked') received.send('0\r\n\r\n')
+  })
+  const proxy = await startProxy({ stable: [upstream.port] })
+  const client = await connectClient(proxy.port)
+  const before = residentBytes()
+  client.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+  await once(client.socket, 'data')
+  client.reader.hold()
+  await standstill(proxy, sent)
+  expect(sent.bytes).toBeLessThan(HELD)
+  expect(residentBytes() - before).toBeLessThan(2 * HELD)
+  expect(proxy.counted().finished).toBe(0)
+
+  client.reader.resume()
+  const answer = await client.answer()
+  expect(answer.body.length).toBe(count * size)
+  expect(answer.body.subarray(0, size).equals(data)).toBe(true)
+  expect(answer.body.subarray(-size).equals(data)).toBe(true)
+})
+
+test.for(['content-length', 'chunked'] as const)(
+  'a client waits for an upstream that does not read: %s',
+  async (framing) => {
+    const upstream = await startUpstream(async (received) => {
+      if (received.target !== '/upload') return received.answer(200, 'next')
+      received.reader.hold()
+      await resume
+      received.reader.resume()
+      received.answer(
+        200,
+        createHash('sha256')
+          .update(await received.whole)
+          .digest('hex'),
+      )
+    })
+    const { promise: resume, resolve: letGo } = Promise.withResolvers<void>()
+    const proxy = await startProxy({ stable: [upstream.port] })
+    const client = await connectClient(proxy.port)
+    const data = Buffer.alloc(8 * MIB, 'abcdefg')
+    const body = Buffer.concat(Array<Buffer>(HUGE / data.length).fill(data))
+    const raw = framing === 'chunked' ? chunked(body, () => 0.9, 60_000) : body
+    const line =
+      framing === 'chunked' ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`
+    const before = residentBytes()
+    client.send(`POST /upload HTTP/1.1\r\nHost: test\r\n${line}\r\n\r\n`)
+    const sent = { bytes: 0 }
+    const pouring = pourOut(client.socket, raw, sent)
+    await upstream.request(0)
+    await standstill(proxy, sent)
+    expect(sent.bytes).toBeLessThan(HELD)
+    expect(residentBytes() - before).toBeLessThan(2 * HELD)
+
+    letGo()
+    const answer = await client.answer()
+    await pouring
+    expect(answer.body.toString()).toBe(createHash('sha256').update(body).digest('hex'))
+    expect(proxy.counted().requestBytes).toBe(body.length)
+    expect((await client.get('/next')).status).toBe(200)
+    expect(upstream.connectionCount).toBe(1)
+  },
+)
+
+async function pourOut(socket: Socket, bytes: Buffer, sent: { bytes: number }): Promise<void> {
+  const pieceBytes = 64 * 1024
+  for (let at = 0; at < bytes.length && !socket.destroyed; at += pieceBytes) {
+    sent.bytes = at
+    // oxlint-disable-next-line no-await-in-loop
+    if (!socket.write(bytes.subarray(at, at + pieceBytes))) await once(socket, 'drain')
+  }
+}
+
+test("buffers smaller than the socket's own do not stop a body for good", async () => {
+  const body = Buffer.alloc(20 * MIB, 'x')
+  const upstream = await startUpstream(async (received) => {
+    received.reader.hold()
+    await proxy.sweeps(1)
+    received.reader.resume()
+    received.answer(200, await received.whole)
+  })
+  const proxy = await startProxy({
+    stable: [upstream.port],
+    limits: { bufferBytes: 1024 },
+    timeouts: { bodyStallMs: 2_000 },
+  })
+  const client = await connectClient(proxy.port)
+  client.send(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n`)
+  client.send(body)
+  await upstream.request(0)
+  client.reader.hold()
+  await proxy.sweeps(2)
+  client.reader.resume()
+  expect((await client.answer()).body.length).toBe(body.length)
+})
+
+test('an upstream connection that was paused at the end of an answer serves the next request', async () => {
+  // The last read of the answer is what fills the buffer, for many places of its end.
+  const upstream = await startUpstream((received) => {
+    received.answer(200, Buffer.alloc(Number(received.target.slice(1)), 'x'))
+  })
+  const limits = { bufferBytes: 16 * 1024 }
+  const proxy = await startProxy({ stable: [upstream.port], limits })
+  const slow = await connectClient(proxy.port)
+  const quick = await connectClient(proxy.port)
+  for (let size = 6 * MIB; size < 7 * MIB; size += 160_000) {
+    slow.reader.hold()
+    slow.send(`GET /${size} HTTP/1.1\r\nHost: test\r\n\r\n`)
+    // oxlint-disable-next-line no-await-in-loop
+    await expect
+      .poll(() => proxy.counted().responseBytes, { interval: 1 })
+      .toBeGreaterThan(size / 2)
+    slow.reader.resume()
+    // oxlint-disable-next-line no-await-in-loop
+    expect((await slow.answer()).body.length).toBe(size)
+    // oxlint-disable-next-line no-await-in-loop
+    expect((await quick.get('/3')).body.length).toBe(3)
+  }
+})
+
+/** Asks for an answer of `byteCount` and reads nothing of it until all of it has reached Sluice. */
+async function holdAnswer(
+  client: Client,
+  proxy: Proxy,
+  options: { byteCount: number; line: string },
+): Promise<void> {
+  client.reader.hold()
+  client.send(`GET / HTTP/1.1\r\nHost: test\r\n${options.line}\r\n`)
+  await expect.poll(() => proxy.counted().finished).toBe(1)
+  expect(proxy.counted().responseBytes).toBe(options.byteCount)
+}
+
+test.for([
+  ['that is closed', 'Connection: close\r\n', 3_000],
+  ['that is kept', '', 60_000],
+] as const)(
+  'the tail of an answer waits for a slow client, on a connection %s',
+  async ([, line, advanceMs]) => {
+    const byteCount = 24 * MIB
+    const upstream = await startUpstream((received) => {
+      received.answer(200, Buffer.alloc(byteCount, 'x'))
+    })
+    // Everything fits into the buffer, so the exchange is over long before the client has read it.
+    const limits = { bufferBytes: 2 * byteCount }
+    const timeouts = { bodyStallMs: 90_000, idleMs: 30_000 }
+    const proxy = await startProxy({ stable: [upstream.port], limits, timeouts })
+    const client = await connectClient(proxy.port)
+    await holdAnswer(client, proxy, { byteCount, line })
+    await proxy.advance(advanceMs)
+    client.reader.resume()
+    expect((await client.answer()).body.length).toBe(byteCount)
+  },
+)
+
+test('a client that takes nothing of the tail for too long is cut off', async () => {
+  const byteCount = 24 * MIB
+  const upstream = await startUpstream((received) => {
+    received.answer(200, Buffer.alloc(byteCount, 'x'))
+  })
+  const limits = { bufferBytes: 2 * byteCount }
+  const proxy = await startProxy({ stable: [upstream.port], limits })
+  const client = await connectClient(proxy.port)
+  await holdAnswer(client, proxy, { byteCount, line: 'Connection: close\r\n' })
+  await proxy.advance(31_000)
+  await proxy.advance(31_000)
+  await expect.poll(() => proxy.thread('closed')).toBe(1)
+})
+
+test('a client that takes nothing in the middle of an answer is cut off, and counts as gone', async () => {
+  const sent = { bytes: 0 }
+  let received: Received | undefined
+  const upstream = await startUpstream(async (request) => {
+    received = request
+    request.send(`HTTP/1.1 200 OK\r\ncontent-length: ${HUGE}\r\n\r\n`)
+    await pour(request.socket, Buffer.alloc(MIB), { totalBytes: HUGE, sent })
+  })
+  const proxy = await startProxy({ stable: [upstream.port] })
+  const client = await connectClient(proxy.port)
+  client.reader.hold()
+  client.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+  await upstream.request(0)
+  await standstill(proxy, sent)
+  await proxy.advance(31_000)
+  await proxy.advance(31_000)
+  await expect
+    .poll(() => proxy.counted())
+    .toMatchObject({ finished: 1, clientAborts: 1, errors: 0 })
+  await received?.gone()
+})
