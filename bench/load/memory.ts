@@ -40,7 +40,6 @@ const curve: Point[] = [{ requestCount: 0, rssMib: rssMib(started.child.pid) }]
 let requestCount = 0
 for (let turn = 1; requestCount < goal; turn++) {
   const scenario = SCENARIOS[turn % LARGE_EVERY === 0 ? 1 : 0]!
-  // oxlint-disable-next-line no-await-in-loop -- one turn after the other
   const result = await load.run(started.port, scenario, TURN_SECONDS)
   requestCount += result.requests
   curve.push({ requestCount, rssMib: rssMib(started.child.pid) })

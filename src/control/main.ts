@@ -4,10 +4,10 @@
  */
 
 import { runCli } from './cli/cli.ts'
-import { runProcess } from './process.ts'
 
 process.exitCode = await runCli(process.argv.slice(2), {
-  run: runProcess,
+  // Loaded only when it is asked for: the other commands need neither the API's server nor the engine.
+  run: async (options) => (await import('./process.ts')).runProcess(options),
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

@@ -68,15 +68,23 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     log,
   })
   parts.defer(() => engine.stop())
+  engine.onEntry(({ route, body }) => {
+    const isAnother = body.kind === 'stable' || body.event.type === 'start'
+    if (!isAnother) return
+    for (const variant of body.kind === 'stable' ? ['stable', 'canary'] : ['canary']) {
+      const place = series.find(route, variant)
+      if (place !== undefined) tallies.restartWindows(place)
+    }
+  })
 
   const reload = { isSuccessful: true, succeededAtMs: clock.nowMs() }
   const metrics = createMetrics({
     version: packageVersion(),
     failureReasons: UPSTREAM_FAILURE_NAMES,
     series: () => series.entries.map((entry, index) => ({ ...entry, series: index })),
-    totals: tallies.totals,
-    windows: tallies.windows,
-    threadTotals: tallies.threadTotals,
+    totals: (index) => tallies.totals(index),
+    windows: (index) => tallies.windows(index),
+    threadTotals: () => tallies.threadTotals(),
     rollouts: () => newestRollouts(engine),
     threadCount: () => pool.liveCount,
     threadRestartCount: () => pool.restartCount,
@@ -87,7 +95,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     engine,
     store,
     routes: () => routeStates(config, engine.targets(), { series, tallies }),
-    renderMetrics: metrics.renderMetrics,
+    renderMetrics: () => metrics.renderMetrics(),
     ready: () => readiness(pool),
     tokens: () => config.control.tokens,
     clock,
@@ -174,8 +182,9 @@ function announce(
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+  const file = new URL('../../package.json', import.meta.url)
+  const { version }: { version: string } = JSON.parse(readFileSync(file, 'utf8'))
+  return version
 }
 
 function messageOf(error: unknown): string {

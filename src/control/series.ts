@@ -57,18 +57,13 @@ const HEAD_WORDS = SERIES.codes
 /** One series and its windows. */
 export class Series {
   readonly #block: Block
-  readonly #rolling: Readonly<Record<WindowName, RollingWindow>>
+  #rolling: Readonly<Record<WindowName, RollingWindow>> = emptyWindows()
   readonly #evidence = new Set<RollingWindow>()
   /** Whether the last reading found something. The next one then reads the bins once more. */
   #moved = false
 
   constructor(segments: readonly Uint32Array[], index: number) {
     this.#block = new Block(segments, seriesOffset(index), SERIES_WORDS)
-    this.#rolling = {
-      '10s': new RollingWindow(WINDOW_LENGTHS_MS['10s']),
-      '1m': new RollingWindow(WINDOW_LENGTHS_MS['1m']),
-      '5m': new RollingWindow(WINDOW_LENGTHS_MS['5m']),
-    }
   }
 
   read(nowMs: number): void {
@@ -117,6 +112,11 @@ export class Series {
     }
   }
 
+  /** Empties the windows that people see; totals and evidence go on. */
+  restartWindows(): void {
+    this.#rolling = emptyWindows()
+  }
+
   open(windowMs: number): RollingWindow {
     if (this.#evidence.size >= EVIDENCE_LIMIT) {
       throw new RangeError(`Cannot open more than ${EVIDENCE_LIMIT} evidence windows on one series`)
@@ -135,6 +135,14 @@ export class Series {
     this.#rolling['1m'].add(nowMs, delta)
     this.#rolling['5m'].add(nowMs, delta)
     for (const window of this.#evidence) window.add(nowMs, delta)
+  }
+}
+
+function emptyWindows(): Readonly<Record<WindowName, RollingWindow>> {
+  return {
+    '10s': new RollingWindow(WINDOW_LENGTHS_MS['10s']),
+    '1m': new RollingWindow(WINDOW_LENGTHS_MS['1m']),
+    '5m': new RollingWindow(WINDOW_LENGTHS_MS['5m']),
   }
 }
 

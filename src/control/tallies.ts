@@ -37,6 +37,8 @@ export interface Tallies {
   totals(series: number): SeriesTotals
   threadTotals(): ThreadTotals
   windows(series: number): SeriesWindows
+  /** Empties the windows of a series, because what it counts from now on is another version. */
+  restartWindows(series: number): void
   /**
    * Opens a window of `windowMs` (at least 100) on what the series counts from now on. Throws a RangeError
    * when `EVIDENCE_LIMIT` of the series are open already, which means that one was not closed.
@@ -108,6 +110,11 @@ export function createTallies(options: {
     },
     windows(index) {
       return startedAt(index)?.windowStats(readAtMs) ?? NO_WINDOWS
+    },
+    restartWindows(index) {
+      const series = startedAt(index)
+      series?.read(readAtMs)
+      series?.restartWindows()
     },
     openEvidence(index, windowMs) {
       const series = seriesAt(index)

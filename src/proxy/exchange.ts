@@ -4,25 +4,29 @@
  * A downstream connection owns one exchange and uses it for each of its requests, so that a request makes
  * no object and no closure of its own. The downstream side is an interface, for HTTP/2 streams to come;
  * the upstream side is `UpstreamConnection`.
+ *
+ *     IDLE -> CONNECTING -> SENDING -> WAITING -> STREAMING -> IDLE
+ *        \______________________^ over a kept connection; without a body straight to WAITING
  */
 
 import { randomUUID } from 'node:crypto'
-import { binIndex } from '../analyzer/histogram.ts'
-import { CODE_COUNT, FIRST_CODE, SERIES, THREAD } from '../analyzer/tally.ts'
+import { FIRST_CODE, THREAD } from '../analyzer/tally.ts'
 import { chooseVariant, forcedVariant, unitOf } from './assign.ts'
 import type { ThreadContext } from './context.ts'
 import {
   type Failure,
   NO_ROUTE,
   REQUEST_FAULTS,
-  UPSTREAM_FAILURE_INDEX,
+  type RequestFault,
   UPSTREAM_FAILURES,
   type UpstreamFailure,
 } from './failure.ts'
 import { forwardingLines, type Peer } from './forwarding.ts'
-import { BY_LENGTH, CHUNKED, NO_BODY, type RequestHead } from './http1/request-head.ts'
+import { BY_LENGTH, CHUNKED, NO_BODY } from './http1/framing.ts'
+import type { RequestHead } from './http1/request-head.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { matchRoute } from './match.ts'
+import { Outcome } from './outcome.ts'
 import type { CompiledRoute, CompiledVariant } from './table.ts'
 import { chooseEndpoint } from './upstream/balance.ts'
 import { UpstreamConnection, type UpstreamUser } from './upstream/connection.ts'
@@ -32,6 +36,8 @@ export interface Downstream {
   readonly peer: Peer
   /** Bytes written that the client's side of the kernel has not taken. */
   readonly unsentBytes: number
+  /** Whether they are more than may be held; the exchange hears `onDownstreamDrain` when they are gone. */
+  readonly isFull: boolean
   sendInformational(head: ResponseHead): void
   /** `extraLines` go after the upstream's. */
   sendHead(head: ResponseHead, extraLines: string): void
@@ -44,10 +50,12 @@ export interface Downstream {
   /** Reads no more of the request until `resumeRequest`. */
   pauseRequest(): void
   resumeRequest(): void
+  /** The request's body is at fault: hands that back as `onRequestFault`, and goes on with no other request. */
+  refuseBody(fault: RequestFault): void
   /** The answer is written; what is left of the request is the downstream's to read or refuse. */
   onExchangeEnd(): void
   /** Cuts the connection, so that the client sees that the answer is not whole. */
-  destroy(): void
+  breakOff(): void
 }
 
 const IDLE = 0
@@ -68,6 +76,7 @@ export class Exchange implements UpstreamUser {
 
   readonly #context: ThreadContext
   readonly #downstream: Downstream
+  readonly #outcome: Outcome
   #phase = IDLE
   #route!: CompiledRoute
   #variant!: CompiledVariant
@@ -76,24 +85,24 @@ export class Exchange implements UpstreamUser {
   #unit: string | null = null
   #tableVersion = 0
 
-  #methodIndex = 0
   #mayRetry = false
-  #startMs = 0
-  /** Whether the tally knows that it has started. */
-  #isCounted = false
   #status = 0
   #setCookieLine = ''
   /** The request's head before and after what depends on the variant. */
   #headBefore = ''
   #headAfter = ''
   #bodyKind = NO_BODY
+  /** The answer is not read further: the client does not keep up. */
   #isUpstreamPaused = false
+  /** The request is not read further: the upstream does not keep up. */
   #isRequestPaused = false
-  #unsentAtDeadline = 0
+  /** What was unsent when the deadline was set; less at the deadline means that somebody reads, slowly. */
+  #unsentBefore = 0
 
   constructor(context: ThreadContext, downstream: Downstream) {
     this.#context = context
     this.#downstream = downstream
+    this.#outcome = new Outcome(context.tally)
   }
 
   get isActive(): boolean {
@@ -113,19 +122,16 @@ export class Exchange implements UpstreamUser {
     const route = matchRoute(table, head.host, head.target)
     if (route === null) return this.#answerLocally(NO_ROUTE)
 
-    this.#startMs = performance.now()
+    this.#outcome.begin(head.methodIndex)
     this.#route = route
     this.#tableVersion = table.version
     this.#forced = forcedVariant(route, head)
     this.#unit = unitOf(route, head)
     this.#setCookieLine = ''
     if (this.#unit === null && route.sticky !== null) this.#mintUnit(route)
-    this.#methodIndex = head.methodIndex
     this.#bodyKind = head.bodyKind
     this.#mayRetry = head.isIdempotent && head.bodyKind === NO_BODY
-    this.isRequestDone = false
-    this.#status = 0
-    this.#isCounted = false
+    this.isRequestDone = head.bodyKind === NO_BODY
     this.#isUpstreamPaused = false
     this.#isRequestPaused = false
     this.#headBefore =
@@ -134,7 +140,7 @@ export class Exchange implements UpstreamUser {
       forwardingLines(this.#downstream.peer, head)
     this.#headAfter = framingLines(head)
     this.#assign()
-    this.#attempt()
+    this.#attempt(true)
   }
 
   #mintUnit(route: CompiledRoute): void {
@@ -159,7 +165,8 @@ export class Exchange implements UpstreamUser {
     this.#tableVersion = table.version
     const route = table.byName.get(this.#route.name)
     if (route === undefined) {
-      this.#answerLocally(NO_ROUTE)
+      this.#outcome.start(this.#variant.series)
+      this.#answer(NO_ROUTE, null)
       return false
     }
     this.#route = route
@@ -167,22 +174,27 @@ export class Exchange implements UpstreamUser {
     return true
   }
 
-  #attempt(): void {
+  /**
+   * Sends the request, or begins to connect for it. Returns false when it has failed and was answered.
+   * `mayReuse`: over a connection that was kept. Not so for a second try: if one was dead, all may be.
+   */
+  #attempt(mayReuse: boolean): boolean {
     const { table, nowMs, random } = this.#context
     const endpoint = chooseEndpoint(this.#variant.endpoints, random)
     if (endpoint === null) return this.#fail('unavailable')
-    const idle = endpoint.takeIdle()
-    if (idle !== undefined) {
-      idle.assign(this)
-      this.#upstream = idle
-      this.#send(idle)
-      return
+    const kept = mayReuse ? endpoint.takeIdle() : undefined
+    if (kept !== undefined) {
+      kept.assign(this)
+      this.#upstream = kept
+      this.#send(kept)
+      return true
     }
-    if (endpoint.connectionCount >= table.limits.upstreamConnections)
-      return this.#fail('connectionLimit')
+    const isFull = endpoint.connectionCount >= table.limits.upstreamConnections
+    if (isFull && !endpoint.closeOldest()) return this.#fail('connectionLimit')
     this.#phase = CONNECTING
     this.deadlineMs = nowMs + table.timeouts.connectMs
     this.#upstream = new UpstreamConnection(this.#context, endpoint, this)
+    return true
   }
 
   /** While it connected the canary may have been taken out, and then this request is not for it any more. */
@@ -190,12 +202,12 @@ export class Exchange implements UpstreamUser {
     const upstream = this.#upstream!
     this.#upstream = null
     if (!this.#renewAssignment()) return upstream.close()
-    if (!this.#variant.endpoints.includes(upstream.endpoint)) {
-      upstream.close()
-      this.#attempt()
-    } else {
+    if (this.#variant.endpoints.includes(upstream.endpoint)) {
       this.#upstream = upstream
       this.#send(upstream)
+    } else {
+      upstream.close()
+      if (!this.#attempt(true)) return
     }
     this.flushUpstream()
     if (this.takesBody) this.#downstream.resumeRequest()
@@ -203,9 +215,8 @@ export class Exchange implements UpstreamUser {
 
   #send(upstream: UpstreamConnection): void {
     const { nowMs, table } = this.#context
-    this.#countStart()
+    this.#outcome.start(this.#variant.series)
     upstream.outbox.text(this.#headBefore + this.#variant.lines + this.#headAfter)
-    this.isRequestDone = this.#bodyKind === NO_BODY
     if (this.isRequestDone) {
       this.#phase = WAITING
       this.deadlineMs = nowMs + table.timeouts.responseHeadMs
@@ -215,28 +226,18 @@ export class Exchange implements UpstreamUser {
     }
   }
 
-  #countStart(): void {
-    if (this.#isCounted) return
-    this.#isCounted = true
-    this.#context.tally[this.#variant.series + SERIES.started]!++
-  }
-
   /** A piece of the request's body; the bytes are the exchange's to keep. */
   onRequestData(bytes: Buffer, start: number, end: number): void {
     const upstream = this.#upstream
     if (upstream === null) return
-    const { limits, timeouts } = this.#context.table
-    this.deadlineMs = this.#context.nowMs + timeouts.bodyStallMs
-    this.#context.tally[this.#variant.series + SERIES.requestBytes]! += end - start
+    this.#armStall()
+    this.#outcome.countRequestBytes(end - start)
     if (this.#bodyKind === CHUNKED) upstream.outbox.text(`${(end - start).toString(16)}\r\n`)
     upstream.outbox.bytes(bytes, start, end)
     if (this.#bodyKind === CHUNKED) upstream.outbox.text('\r\n')
-    if (upstream.unsentBytes > limits.bufferBytes && !this.#isRequestPaused) {
-      this.#isRequestPaused = true
-      this.#downstream.pauseRequest()
-    }
   }
 
+  /** A body without a byte may end before there is a connection to send it on. */
   onRequestEnd(): void {
     const { nowMs, table } = this.#context
     this.isRequestDone = true
@@ -248,13 +249,19 @@ export class Exchange implements UpstreamUser {
 
   /** Writes what has gathered for the upstream. */
   flushUpstream(): void {
-    if (this.#phase !== CONNECTING) this.#upstream?.outbox.flush()
+    const upstream = this.#upstream
+    if (upstream === null) return
+    upstream.outbox.flush()
+    if (!this.takesBody || this.#isRequestPaused || !upstream.isFull) return
+    this.#isRequestPaused = true
+    this.#unsentBefore = upstream.unsentBytes
+    this.#downstream.pauseRequest()
   }
 
   onUpstreamDrain(): void {
     if (!this.#isRequestPaused) return
     this.#isRequestPaused = false
-    this.deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
+    this.#armStall()
     this.#downstream.resumeRequest()
   }
 
@@ -263,85 +270,70 @@ export class Exchange implements UpstreamUser {
   }
 
   onResponseHead(head: ResponseHead): void {
-    const { nowMs, table, dateLine } = this.#context
     this.#phase = STREAMING
     this.#status = head.status
-    this.deadlineMs = nowMs + table.timeouts.bodyStallMs
+    this.#armStall()
     this.#downstream.sendHead(
       head,
-      head.hasDate ? this.#setCookieLine : dateLine + this.#setCookieLine,
+      head.hasDate ? this.#setCookieLine : this.#context.dateLine + this.#setCookieLine,
     )
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): boolean {
-    const { nowMs, table, tally } = this.#context
-    this.deadlineMs = nowMs + table.timeouts.bodyStallMs
-    tally[this.#variant.series + SERIES.responseBytes]! += end - start
-    const isInUse = this.#downstream.sendData(bytes, start, end)
-    if (
-      isInUse &&
-      !this.#isUpstreamPaused &&
-      this.#downstream.unsentBytes > table.limits.bufferBytes
-    ) {
-      this.#isUpstreamPaused = true
-      this.#unsentAtDeadline = this.#downstream.unsentBytes
-      this.#upstream?.pause()
-    }
-    return isInUse
+    this.#armStall()
+    this.#outcome.countResponseBytes(end - start)
+    return this.#downstream.sendData(bytes, start, end)
   }
 
   onResponseEnd(): void {
     this.#upstream = null
     this.#downstream.sendEnd()
-    this.#record(this.#status, null)
-    this.#phase = IDLE
+    this.#outcome.finish(this.#status, null, this.#route.errorByStatus)
+    this.#end()
     this.#downstream.onExchangeEnd()
   }
 
+  /** Only an answer that goes on is paused: a connection that is kept must hear its upstream. */
   onReadEnd(): void {
-    this.#downstream.flush()
+    const downstream = this.#downstream
+    downstream.flush()
+    if (this.#phase !== STREAMING || this.#isUpstreamPaused || !downstream.isFull) return
+    this.#isUpstreamPaused = true
+    this.#unsentBefore = downstream.unsentBytes
+    this.#upstream?.pause()
   }
 
   /** The client has taken what was written. */
   onDownstreamDrain(): void {
     if (!this.#isUpstreamPaused) return
     this.#isUpstreamPaused = false
-    this.deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
+    this.#armStall()
     this.#upstream?.resume()
   }
 
   onUpstreamFailure(reason: UpstreamFailure, isUntouched: boolean): void {
     if (this.#phase === IDLE) return
     this.#upstream = null
-    if (isUntouched && this.#mayRetry) {
-      this.#mayRetry = false
-      this.#context.tally[this.#variant.series + SERIES.retries]!++
-      if (!this.#renewAssignment()) return
-      this.#attempt()
-      this.flushUpstream()
-      return
-    }
-    this.#fail(reason)
+    if (!isUntouched || !this.#mayRetry) return void this.#fail(reason)
+    this.#mayRetry = false
+    this.#outcome.countRetry()
+    if (this.#renewAssignment() && this.#attempt(false)) this.flushUpstream()
   }
 
   /** The client is gone: cancels the upstream's work. */
   onClientGone(): void {
     if (this.#phase === IDLE) return
     this.#dropUpstream()
-    this.#record(0, null)
-    this.#phase = IDLE
+    this.#giveUp()
   }
 
-  /** The client broke the rules in the middle of its body. */
+  /** The client broke the rules in the middle of its body, or the body did not come. */
   onRequestFault(failure: Failure): void {
     if (this.#phase === IDLE) return
     this.#dropUpstream()
-    const isAnswered = this.#phase === STREAMING
-    this.#record(isAnswered ? 0 : failure.status, null)
-    this.#phase = IDLE
-    if (isAnswered) this.#downstream.destroy()
-    else this.#downstream.sendFailure(failure, '')
-    this.#downstream.onExchangeEnd()
+    if (this.#phase !== STREAMING) return this.#answer(failure, null)
+    this.#giveUp()
+    this.#downstream.breakOff()
   }
 
   /** Called by the sweep when `deadlineMs` has passed. */
@@ -350,23 +342,42 @@ export class Exchange implements UpstreamUser {
       case CONNECTING:
         return this.#failAndDrop('connectTimeout')
       case SENDING:
-        if (this.#isRequestPaused) return this.#failAndDrop('writeStalled')
-        return this.onRequestFault(REQUEST_FAULTS.timeout)
+        if (!this.#isRequestPaused) return this.#downstream.refuseBody('timeout')
+        if (!this.#isTaking(this.#upstream!.unsentBytes)) this.#failAndDrop('writeStalled')
+        return
       case WAITING:
         return this.#failAndDrop('responseTimeout')
       case STREAMING:
-        if (!this.#isUpstreamPaused) return this.#failAndDrop('stalled')
-        if (this.#downstream.unsentBytes < this.#unsentAtDeadline) return this.#waitForSlowClient()
-        this.onClientGone()
-        this.#downstream.destroy()
-        return
+        return this.#onStall()
       default:
         this.deadlineMs = Infinity
     }
   }
 
-  #waitForSlowClient(): void {
-    this.#unsentAtDeadline = this.#downstream.unsentBytes
+  /** The answer has not moved: the client does not take it, or keeps back its request, or the upstream stopped. */
+  #onStall(): void {
+    if (this.#isUpstreamPaused) {
+      if (this.#isTaking(this.#downstream.unsentBytes)) return
+      this.onClientGone()
+      this.#downstream.breakOff()
+    } else if (this.isRequestDone) {
+      this.#failAndDrop('stalled')
+    } else if (!this.#isRequestPaused) {
+      this.#downstream.refuseBody('timeout')
+    } else if (!this.#isTaking(this.#upstream!.unsentBytes)) {
+      this.#failAndDrop('stalled')
+    }
+  }
+
+  /** Whether a slow reader has taken anything since the deadline was set; then it gets another one. */
+  #isTaking(unsentBytes: number): boolean {
+    if (unsentBytes >= this.#unsentBefore) return false
+    this.#unsentBefore = unsentBytes
+    this.#armStall()
+    return true
+  }
+
+  #armStall(): void {
     this.deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
   }
 
@@ -381,45 +392,46 @@ export class Exchange implements UpstreamUser {
     upstream?.close()
   }
 
-  #fail(reason: UpstreamFailure): void {
-    const failure = UPSTREAM_FAILURES[reason]
-    const isAnswered = this.#phase === STREAMING
-    this.#record(isAnswered ? this.#status : failure.status, reason)
-    this.#phase = IDLE
-    if (isAnswered) {
+  #fail(reason: UpstreamFailure): false {
+    this.#outcome.start(this.#variant.series)
+    if (this.#phase === STREAMING) {
+      this.#outcome.finish(this.#status, reason, this.#route.errorByStatus)
+      this.#end()
       this.#downstream.flush()
-      this.#downstream.destroy()
+      this.#downstream.breakOff()
     } else {
-      this.#downstream.sendFailure(failure, this.#setCookieLine)
-      this.#downstream.flush()
+      this.#answer(UPSTREAM_FAILURES[reason], reason)
     }
+    return false
+  }
+
+  /** Ends the request with an answer of our own, which counts for the variant. */
+  #answer(failure: Failure, reason: UpstreamFailure | null): void {
+    this.#outcome.start(this.#variant.series)
+    this.#outcome.finish(failure.status, reason, this.#route.errorByStatus)
+    this.#end()
+    this.#downstream.sendFailure(failure, this.#setCookieLine)
+    this.#downstream.flush()
     this.#downstream.onExchangeEnd()
   }
 
   /** An answer before any variant was chosen; the request's body, if there is one, is not read. */
   #answerLocally(failure: Failure): void {
     this.#context.tally[THREAD.localCodes + failure.status - FIRST_CODE]!++
-    this.#phase = IDLE
     this.#downstream.sendFailure(failure, '')
     this.#downstream.flush()
     this.#downstream.onExchangeEnd()
   }
 
-  /** Counts the outcome: `status` is what the client saw, 0 when it left before. */
-  #record(status: number, reason: UpstreamFailure | null): void {
-    const { tally } = this.#context
-    const { series } = this.#variant
+  #giveUp(): void {
+    this.#outcome.start(this.#variant.series)
+    this.#outcome.giveUp()
+    this.#end()
+  }
+
+  #end(): void {
+    this.#phase = IDLE
     this.deadlineMs = Infinity
-    this.#countStart()
-    tally[series + SERIES.finished]!++
-    if (reason !== null) tally[series + SERIES.failures + UPSTREAM_FAILURE_INDEX[reason]]!++
-    if (status === 0) {
-      tally[series + SERIES.clientAborts]!++
-      return
-    }
-    if (reason !== null || this.#route.errorByStatus[status] === 1) tally[series + SERIES.errors]!++
-    tally[series + SERIES.codes + this.#methodIndex * CODE_COUNT + status - FIRST_CODE]!++
-    tally[series + SERIES.latency + binIndex((performance.now() - this.#startMs) * 1000)]!++
   }
 }
 

@@ -90,26 +90,37 @@ export class ProxyServer {
     this.#context.dateLine = `date: ${new Date().toUTCString()}\r\n`
   }
 
+  /**
+   * Deadlines are judged by the time of the sweep before, which they were set by: so none strikes early, and
+   * after a pause of the whole thread what has arrived meanwhile is read first.
+   */
   #onSweep(): void {
+    const dueMs = this.#context.nowMs
     this.#renewClock()
-    const { nowMs, table } = this.#context
-    for (const connection of this.#connections) connection.sweep(nowMs)
-    this.#context.endpoints.closeIdle(nowMs - table.timeouts.upstreamIdleMs)
+    for (const connection of this.#connections) connection.sweep(dueMs)
+    this.#context.endpoints.closeIdle(dueMs - this.#context.table.timeouts.upstreamIdleMs)
   }
 
   /** Stops accepting, lets requests finish for at most `timeoutMs`, then closes what is left. */
   async drain(timeoutMs: number): Promise<void> {
     this.#context.isDraining = true
     for (const server of this.#servers) server.close()
-    for (const connection of this.#connections) if (connection.isIdle) connection.destroy()
-    if (this.#connections.size > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const deadline = setTimeout(resolve, timeoutMs)
-      this.#onEmpty = resolve
-      await promise
-      clearTimeout(deadline)
-    }
+    for (const connection of this.#connections) connection.drain()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const deadline = setTimeout(resolve, timeoutMs)
+    const empty = this.#empty()
+    await Promise.race([empty, promise])
+    clearTimeout(deadline)
     this.close()
+    await empty
+  }
+
+  /** Resolves when the last connection is closed and its books are. */
+  #empty(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onEmpty = resolve
+    return promise
   }
 
   /** Closes everything at once. */

@@ -297,3 +297,16 @@ describe('threads', () => {
     expect(tallies.threadTotals().downstreamConnectionCount).toBe(3)
   })
 })
+
+test('restarted windows forget, totals and evidence do not', () => {
+  const evidence = tallies.openEvidence(0, 60_000)
+  answer({ isError: true })
+  tallies.read(100)
+  tallies.restartWindows(0)
+  expect(tallies.windows(0)['1m']).toMatchObject({ requestCount: 0, errorRatio: null })
+  answer({})
+  tallies.read(200)
+  expect(tallies.windows(0)['1m']).toMatchObject({ requestCount: 1, errorCount: 0 })
+  expect(tallies.totals(0)).toMatchObject({ finishedCount: 2, errorCount: 1 })
+  expect(evidence.counts()).toMatchObject({ requestCount: 2, errorCount: 1 })
+})

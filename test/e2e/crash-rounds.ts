@@ -65,7 +65,6 @@ export async function runCrashRounds(options: CrashOptions): Promise<CrashResult
   try {
     for (let round = 0; round < options.rounds; round++) {
       // rounds follow each other: each starts from what the one before has left
-      // oxlint-disable no-await-in-loop
       const sluice = await startSluice({ folder: options.folder, shops })
       faults.push(...(await brokenPromises(sluice, round, acknowledged)))
       const load = startLoad(sluice)
@@ -80,7 +79,6 @@ export async function runCrashRounds(options: CrashOptions): Promise<CrashResult
       faults.push(...integrityFaults(round, options.folder))
       if (round % 20 === 19)
         options.log(`${round + 1} rounds, ${acknowledgedCount} actions acknowledged`)
-      // oxlint-enable no-await-in-loop
     }
   } finally {
     await shops.close()
@@ -109,7 +107,6 @@ async function brokenPromises(
   const faults: string[] = []
   for (const id of new Set(acknowledged.map((each) => each.id))) {
     const promises = acknowledged.filter((each) => each.id === id)
-    // oxlint-disable-next-line no-await-in-loop
     const [found, recorded] = await Promise.all([show(sluice, id), recordedOf(sluice, id)])
     if (found === null) {
       faults.push(`round ${round}: rollout ${id} was acknowledged and is gone`)
@@ -183,14 +180,12 @@ function startWork(sluice: SluiceProcess, from: Acknowledged | null, random: Ran
   let last = from
   const acknowledged: Acknowledged[] = []
   let isInterrupted = false
-  let isStopped = false
+  const stop = new AbortController()
   async function work(): Promise<void> {
-    while (!isStopped) {
+    while (!stop.signal.aborted) {
       const { path, body } = nextAction(last, random)
       try {
-        // oxlint-disable-next-line no-await-in-loop
         const response = await post(`${sluice.adminUrl}${path}`, body)
-        // oxlint-disable-next-line no-await-in-loop
         const answer = (await response.json()) as Acknowledged
         if (!response.ok)
           throw new Error(`${path} was answered ${response.status}: ${JSON.stringify(answer)}`)
@@ -206,7 +201,7 @@ function startWork(sluice: SluiceProcess, from: Acknowledged | null, random: Ran
   const working = work()
   return {
     async stop() {
-      isStopped = true
+      stop.abort()
       await working
       return { acknowledged, isInterrupted }
     },
@@ -255,14 +250,12 @@ function post(url: string, body: unknown): Promise<Response> {
 
 /** Requests through the proxy, so that the process has something else to do. */
 function startLoad(sluice: SluiceProcess) {
-  let isStopped = false
+  const stop = new AbortController()
   let requestCount = 0
   async function client(): Promise<void> {
-    while (!isStopped) {
+    while (!stop.signal.aborted) {
       try {
-        // oxlint-disable-next-line no-await-in-loop
         const response = await fetch(sluice.proxyUrl)
-        // oxlint-disable-next-line no-await-in-loop
         await response.arrayBuffer()
         requestCount++
       } catch {
@@ -273,7 +266,7 @@ function startLoad(sluice: SluiceProcess) {
   const clients = Promise.all(Array.from({ length: 8 }, client))
   return {
     async stop() {
-      isStopped = true
+      stop.abort()
       await clients
       return requestCount
     },

@@ -110,11 +110,9 @@ async function waitForAddresses(
     if (child.exitCode !== null || child.signalCode !== null) break
     const proxyUrl = /Listener public on (http:\/\/\S+)/.exec(stderr())?.[1]
     const adminUrl = /Admin API on (http:\/\/[^\s,]+)/.exec(stderr())?.[1]
-    // oxlint-disable-next-line no-await-in-loop
     if (proxyUrl !== undefined && adminUrl !== undefined && (await isReady(adminUrl))) {
       return { proxyUrl, adminUrl }
     }
-    // oxlint-disable-next-line no-await-in-loop
     await pause()
   }
   throw new Error(`Sluice did not become ready:\n${stderr()}`)

@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util'
 import type { Command, Given, Option } from './command.ts'
 import { UsageError } from './exit.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../nearest.ts'
 
 export type Call =
   /** Null: the help of `sluice` itself. */

@@ -2,7 +2,7 @@
  * The words that the faults of a configuration have in common: what was found, and what was probably meant.
  */
 
-import { nearest } from '../cli/nearest.ts'
+import { nearest } from '../nearest.ts'
 import { CodedError } from '../coded-error.ts'
 
 /** Longer finds are shortened, so that the advice behind them is still seen. */

@@ -1,9 +1,11 @@
 /**
- * One downstream connection, HTTP/1.1: reads requests one after the other and writes the answers in order.
+ * One downstream connection, HTTP/1.1: reads requests one after the other and has the answers written in order.
  *
  * Pipelined requests wait in `#rest` (bounded by one read, since the socket is paused meanwhile), so there
  * is never more than one exchange and it is used again for each. A request in doubt gets its answer, and
  * then the connection is closed: what follows on it could be anything.
+ *
+ * While the socket is paused nobody hears that the client has left; then a deadline finds out.
  */
 
 import type { Socket } from 'node:net'
@@ -12,17 +14,18 @@ import { plainAddress } from '../address.ts'
 import type { ThreadContext } from '../context.ts'
 import { type Downstream, Exchange } from '../exchange.ts'
 import { type Failure, REQUEST_FAULTS, type RequestFault } from '../failure.ts'
-import { createPeer, type Peer, VIA_LINE } from '../forwarding.ts'
+import { createPeer, type Peer } from '../forwarding.ts'
 import { ChunkedDecoder } from './chunked.ts'
-import { localAnswer } from './local-answer.ts'
-import { Outbox } from './outbox.ts'
-import { BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE } from './request-head.ts'
+import { BY_LENGTH, CHUNKED, NO_BODY } from './framing.ts'
 import type { ResponseHead } from './response-head.ts'
+import { ResponseWriter } from './response-writer.ts'
 
 /** An unread body up to this many bytes is read and thrown away, so that the connection can go on. */
 const DISCARD_BYTES = 64 * 1024
 /** How long a connection that we close is still read, so that the client can take its last answer. */
 const LINGER_MS = 2_000
+
+const LF = 0x0a
 
 const HEAD = 0
 const BODY = 1
@@ -30,14 +33,14 @@ const BODY = 1
 const BUSY = 2
 /** The answer was given before the body was read: the rest of it is thrown away. */
 const DISCARDING = 3
-/** Nothing is read any more; the last answer drains. */
+/** What is read is thrown away; the last answer drains. */
 const CLOSING = 4
 
 export class DownstreamConnection implements Downstream {
   readonly peer: Peer
   readonly #context: ThreadContext
   readonly #socket: Socket
-  readonly #outbox: Outbox
+  readonly #writer: ResponseWriter
   readonly #exchange: Exchange
   readonly #decoder = new ChunkedDecoder()
 
@@ -48,22 +51,23 @@ export class DownstreamConnection implements Downstream {
   /** The socket is not read: something waits that cannot be taken, or the upstream does not keep up. */
   #isPaused = false
   #isHeldByUpstream = false
-  #hasEnded = false
+  /** Some of a head has come. */
+  #hasHeadBegun = false
   /** While no exchange is active. */
   #deadlineMs: number
+  /** What was unsent at the last deadline. */
+  #unsentBefore = Infinity
 
-  #requestBodyKind = NO_BODY
+  #bodyKind = NO_BODY
   #remainingBytes = 0
   #bodyBytes = 0
   #expectsContinue = false
-  #isHttp11 = true
   #isPersistent = true
-  #responseBodyKind = NO_BODY
 
   constructor(context: ThreadContext, socket: Socket) {
     this.#context = context
     this.#socket = socket
-    this.#outbox = new Outbox(socket)
+    this.#writer = new ResponseWriter(socket)
     const address = plainAddress(socket.remoteAddress ?? '')
     this.peer = createPeer(address, context.table.trusted.has(address))
     this.#exchange = new Exchange(context, this)
@@ -72,7 +76,7 @@ export class DownstreamConnection implements Downstream {
     socket
       .on('data', (bytes: Buffer) => this.#onData(bytes))
       .on('end', () => this.#onEnd())
-      .on('drain', () => this.#exchange.onDownstreamDrain())
+      .on('drain', () => this.#onDrain())
       .on('error', () => socket.destroy())
       .on('close', () => this.#onClose())
   }
@@ -81,40 +85,83 @@ export class DownstreamConnection implements Downstream {
     return this.#socket.writableLength
   }
 
-  /** Whether no request is being worked on. */
-  get isIdle(): boolean {
-    return !this.#exchange.isActive && this.#state === HEAD && this.#rest === null
+  /** More than the limit waits to be written; and `drain` will follow, which needs a full socket. */
+  get isFull(): boolean {
+    const socket = this.#socket
+    return (
+      socket.writableLength > this.#context.table.limits.bufferBytes && socket.writableNeedDrain
+    )
   }
 
-  /** Called every 250 ms. */
-  sweep(nowMs: number): void {
+  /** Closes the connection if nothing is under way on it; otherwise it closes after the answer. */
+  drain(): void {
+    if (this.#exchange.isActive || this.#state !== HEAD || this.#rest !== null) return
+    if (this.unsentBytes === 0) this.destroy()
+    else this.#close()
+  }
+
+  /** Called every 250 ms with the time by which deadlines are due. */
+  sweep(dueMs: number): void {
     try {
-      this.#enforceDeadline(nowMs)
+      this.#enforceDeadline(dueMs)
     } catch (error) {
       this.#onBug(error)
     }
   }
 
-  #enforceDeadline(nowMs: number): void {
+  #enforceDeadline(dueMs: number): void {
     if (this.#exchange.isActive) {
-      if (this.#exchange.deadlineMs <= nowMs) this.#exchange.onDeadline()
-    } else if (this.#deadlineMs <= nowMs) this.#onDeadline()
+      if (this.#exchange.deadlineMs <= dueMs) this.#exchange.onDeadline()
+    } else if (this.#deadlineMs <= dueMs) this.#onDeadline()
   }
 
   destroy(): void {
     this.#state = CLOSING
+    this.#rest = null
     this.#socket.destroy()
   }
 
+  /** Without a length and without chunks only a reset tells that something is missing. */
+  breakOff(): void {
+    if (!this.#writer.isUntilClose) return this.destroy()
+    this.#startClosing()
+    this.#socket.resetAndDestroy()
+  }
+
   #onDeadline(): void {
-    if (this.#state === HEAD && this.#rest !== null) this.#refuse('timeout')
+    if (this.#isClientTaking()) return
+    if (this.#state === HEAD && this.#hasHeadBegun) this.#refuse('timeout')
     else this.destroy()
+  }
+
+  /** Whether a client that reads slowly has taken anything since the last deadline; then it gets another one. */
+  #isClientTaking(): boolean {
+    const { unsentBytes } = this
+    if (unsentBytes === 0 || unsentBytes >= this.#unsentBefore) return false
+    this.#unsentBefore = unsentBytes
+    this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
+    return true
   }
 
   #onData(bytes: Buffer): void {
     if (this.#state === CLOSING) return
-    this.#rest = this.#rest === null ? bytes : Buffer.concat([this.#rest, bytes])
+    if (this.#rest === null) {
+      this.#rest = bytes
+    } else {
+      this.#rest = Buffer.concat([this.#rest, bytes])
+      if (this.#isHeadStillCut(bytes)) return
+    }
     this.#read()
+  }
+
+  /** A head that comes byte by byte is looked at once a line, not once a byte. */
+  #isHeadStillCut(bytes: Buffer): boolean {
+    return (
+      this.#state === HEAD &&
+      this.#hasHeadBegun &&
+      !bytes.includes(LF) &&
+      this.#rest!.length < this.#context.table.limits.headBytes
+    )
   }
 
   /** A bug ends the connection it struck, and nothing else. */
@@ -140,7 +187,7 @@ export class DownstreamConnection implements Downstream {
     }
     this.#isReading = false
     this.#exchange.flushUpstream()
-    this.#outbox.flush()
+    this.#writer.flush()
     this.#updateReading()
   }
 
@@ -148,7 +195,7 @@ export class DownstreamConnection implements Downstream {
   #step(): boolean {
     switch (this.#state) {
       case HEAD:
-        return this.#readHead()
+        return !this.isFull && this.#readHead()
       case BODY:
         return this.#exchange.takesBody && this.#readBody()
       case DISCARDING:
@@ -162,12 +209,16 @@ export class DownstreamConnection implements Downstream {
   }
 
   #updateReading(): void {
-    const isBusy = this.#state === BUSY || this.#state === BODY
-    const mustPause = isBusy && (this.#rest !== null || this.#isHeldByUpstream)
+    const mustPause = this.#isHeldByUpstream || (this.#rest !== null && !this.#takesRest())
     if (mustPause === this.#isPaused) return
     this.#isPaused = mustPause
     if (mustPause) this.#socket.pause()
     else this.#socket.resume()
+  }
+
+  /** Whether what waits in `#rest` needs no more than further bytes. */
+  #takesRest(): boolean {
+    return this.#state === HEAD ? !this.isFull : this.#state >= DISCARDING
   }
 
   #readHead(): boolean {
@@ -184,29 +235,29 @@ export class DownstreamConnection implements Downstream {
     }
     this.#rest = headEnd === bytes.length ? null : bytes.subarray(headEnd)
     this.#deadlineMs = Infinity
-    this.#requestBodyKind = head.bodyKind
+    this.#bodyKind = head.bodyKind
     this.#remainingBytes = head.contentLength
     this.#bodyBytes = 0
     this.#expectsContinue = head.expectsContinue
-    this.#isHttp11 = head.minorVersion === 1
     this.#isPersistent = head.isPersistent && !head.isUpgrade
+    this.#writer.isHttp11 = head.minorVersion === 1
     if (head.bodyKind === CHUNKED) this.#decoder.reset()
     this.#state = head.bodyKind === NO_BODY ? BUSY : BODY
     this.#exchange.begin(head)
-    if (this.#state === BODY && this.#remainingBytes === 0 && head.bodyKind === BY_LENGTH)
-      this.#finishBody()
+    if (this.#state === BODY && this.#isBodyEmpty()) this.#finishBody()
     return true
   }
 
   /** The first bytes of a head start its clock; more bytes do not wind it up again. */
   #armHeadDeadline(): void {
-    const { nowMs, table } = this.#context
-    this.#deadlineMs = Math.min(this.#deadlineMs, nowMs + table.timeouts.headMs)
+    if (this.#hasHeadBegun) return
+    this.#hasHeadBegun = true
+    this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.headMs
   }
 
   #readBody(): boolean {
     const bytes = this.#rest!
-    if (this.#requestBodyKind === BY_LENGTH) {
+    if (this.#bodyKind === BY_LENGTH) {
       const take = Math.min(this.#remainingBytes, bytes.length)
       this.#rest = take === bytes.length ? null : bytes.subarray(take)
       this.#remainingBytes -= take
@@ -216,19 +267,19 @@ export class DownstreamConnection implements Downstream {
     }
     const end = this.#decoder.decode(bytes, 0, bytes.length, this)
     if (end < 0) {
-      this.#faultInBody('badChunk')
+      this.refuseBody('badChunk')
       return false
     }
     this.#rest = end === bytes.length ? null : bytes.subarray(end)
     if (this.#decoder.isDone) this.#finishBody()
-    return this.#state !== CLOSING
+    return true
   }
 
   onChunkData(bytes: Buffer, start: number, end: number): void {
     if (this.#state !== BODY) return
     this.#bodyBytes += end - start
     const limit = this.#context.table.limits.bodyBytes
-    if (limit > 0 && this.#bodyBytes > limit) this.#faultInBody('bodyTooLarge')
+    if (limit > 0 && this.#bodyBytes > limit) this.refuseBody('bodyTooLarge')
     else this.#exchange.onRequestData(bytes, start, end)
   }
 
@@ -241,7 +292,7 @@ export class DownstreamConnection implements Downstream {
     }
   }
 
-  #faultInBody(fault: RequestFault): void {
+  refuseBody(fault: RequestFault): void {
     this.#isPersistent = false
     if (this.#exchange.isActive) this.#exchange.onRequestFault(REQUEST_FAULTS[fault])
     else this.#close()
@@ -251,15 +302,8 @@ export class DownstreamConnection implements Downstream {
   #refuse(fault: RequestFault): void {
     const failure = REQUEST_FAULTS[fault]
     this.#context.tally[THREAD.localCodes + failure.status - FIRST_CODE]!++
-    this.#isPersistent = false
-    this.#isHttp11 = true
-    this.#outbox.text(
-      localAnswer(failure, {
-        dateLine: this.#context.dateLine,
-        extraLines: '',
-        isPersistent: false,
-      }),
-    )
+    const { dateLine } = this.#context
+    this.#writer.failure(failure, { dateLine, extraLines: '', isPersistent: false })
     this.#close()
   }
 
@@ -271,65 +315,52 @@ export class DownstreamConnection implements Downstream {
   resumeRequest(): void {
     if (this.#state === CLOSING) return
     this.#isHeldByUpstream = false
+    this.#readOrResume()
+  }
+
+  #onDrain(): void {
+    this.#exchange.onDownstreamDrain()
+    if (this.#state === HEAD) this.#readOrResume()
+  }
+
+  #readOrResume(): void {
     if (this.#rest === null) this.#updateReading()
     else this.#read()
   }
 
   sendInformational(head: ResponseHead): void {
-    if (!this.#isHttp11) return
-    this.#outbox.text(`HTTP/1.1 ${head.statusText}\r\n${head.lines}${VIA_LINE}\r\n`)
-    this.#outbox.flush()
+    this.#writer.informational(head)
   }
 
   sendHead(head: ResponseHead, extraLines: string): void {
-    const { bodyKind, contentLength } = head
-    let framing = ''
-    if (bodyKind === CHUNKED || bodyKind === UNTIL_CLOSE) {
-      this.#responseBodyKind = this.#isHttp11 ? CHUNKED : UNTIL_CLOSE
-      if (this.#isHttp11) framing = 'transfer-encoding: chunked\r\n'
-      else this.#isPersistent = false
-    } else {
-      this.#responseBodyKind = bodyKind
-      if (contentLength >= 0) framing = `content-length: ${contentLength}\r\n`
-    }
-    this.#outbox.text(
-      `HTTP/1.1 ${head.statusText}\r\n${head.lines}${VIA_LINE}${extraLines}${framing}${this.#connectionLine()}\r\n`,
-    )
+    this.#settlePersistence()
+    if (this.#writer.needsClose(head)) this.#isPersistent = false
+    this.#writer.head(head, extraLines, this.#isPersistent)
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
-    const outbox = this.#outbox
-    if (this.#responseBodyKind !== CHUNKED) return outbox.bytes(bytes, start, end)
-    outbox.text(`${(end - start).toString(16)}\r\n`)
-    const isInUse = outbox.bytes(bytes, start, end)
-    outbox.text('\r\n')
-    return isInUse
+    return this.#writer.data(bytes, start, end)
   }
 
   sendEnd(): void {
-    if (this.#responseBodyKind === CHUNKED) this.#outbox.text('0\r\n\r\n')
+    this.#writer.end()
   }
 
+  /** HTTP/1.0 is answered with a close, as its clients expect of a failure. */
   sendFailure(failure: Failure, extraLines: string): void {
     this.#settlePersistence()
+    if (!this.#writer.isHttp11) this.#isPersistent = false
     const { dateLine } = this.#context
     const isHead = this.#exchange.method === 'HEAD'
-    this.#outbox.text(
-      localAnswer(failure, { dateLine, extraLines, isPersistent: this.#isPersistent, isHead }),
-    )
+    const isPersistent = this.#isPersistent
+    this.#writer.failure(failure, { dateLine, extraLines, isPersistent, isHead })
   }
 
   flush(): void {
-    this.#outbox.flush()
+    this.#writer.flush()
   }
 
-  /** Says what becomes of the connection, where that is not what the version implies. */
-  #connectionLine(): string {
-    this.#settlePersistence()
-    if (!this.#isPersistent) return 'connection: close\r\n'
-    return this.#isHttp11 ? '' : 'connection: keep-alive\r\n'
-  }
-
+  /** From here on persistent means: when the answer comes before the body's end, the rest of it is short. */
   #settlePersistence(): void {
     if (this.#context.isDraining) this.#isPersistent = false
     if (this.#state === BODY && !this.#isRestShort()) this.#isPersistent = false
@@ -338,52 +369,58 @@ export class DownstreamConnection implements Downstream {
   /** Whether what is missing of the body is short and sure to come. */
   #isRestShort(): boolean {
     return (
-      this.#requestBodyKind === BY_LENGTH &&
+      this.#bodyKind === BY_LENGTH &&
       this.#remainingBytes <= DISCARD_BYTES &&
       !this.#expectsContinue
     )
   }
 
-  onExchangeEnd(): void {
-    if (this.#state === CLOSING) return
-    if (this.#context.isDraining) this.#isPersistent = false
-    if (!this.#isPersistent) {
-      this.#close()
-    } else if (this.#state === BUSY) {
-      this.#nextRequest()
-      if (this.#rest !== null) this.#read()
-      else if (this.#hasEnded) this.#close()
-    } else if (this.#isRestShort()) {
-      this.#state = DISCARDING
-      this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
-      this.#isHeldByUpstream = false
-      if (this.#rest === null) this.#updateReading()
-      else this.#read()
-    } else {
-      this.#close()
-    }
+  /** `Content-Length: 0`. */
+  #isBodyEmpty(): boolean {
+    return this.#bodyKind === BY_LENGTH && this.#remainingBytes === 0
   }
 
+  onExchangeEnd(): void {
+    if (this.#state === CLOSING) return
+    if (!this.#isPersistent) return this.#close()
+    if (this.#state === BUSY || this.#isBodyEmpty()) {
+      this.#nextRequest()
+    } else {
+      this.#state = DISCARDING
+      this.#isHeldByUpstream = false
+      this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
+    }
+    this.#readOrResume()
+  }
+
+  /** Draining may have begun after the answer's head, which then did not say so. */
   #nextRequest(): void {
+    if (this.#context.isDraining) return this.#close()
     this.#state = HEAD
-    this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.idleMs
+    this.#hasHeadBegun = false
     this.#isHeldByUpstream = false
-    if (this.#rest === null) this.#updateReading()
+    this.#unsentBefore = Infinity
+    this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.idleMs
   }
 
   /** Writes what is left and closes; reads on for a while, since a reset would take the answer with it. */
   #close(): void {
-    this.#state = CLOSING
-    this.#rest = null
-    this.#deadlineMs = this.#context.nowMs + LINGER_MS
-    this.#outbox.flush()
+    this.#startClosing()
+    this.#writer.flush()
     this.#socket.end()
     this.#updateReading()
   }
 
+  #startClosing(): void {
+    this.#state = CLOSING
+    this.#rest = null
+    this.#isHeldByUpstream = false
+    this.#unsentBefore = Infinity
+    this.#deadlineMs = this.#context.nowMs + LINGER_MS
+  }
+
   /** The client sends no more. Where it waits for an answer it is taken to be gone, as by nginx and Envoy. */
   #onEnd(): void {
-    this.#hasEnded = true
     if (this.#state === CLOSING) return
     if (this.#exchange.isActive) this.destroy()
     else this.#close()

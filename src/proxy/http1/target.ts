@@ -5,8 +5,11 @@
  * or percent-encoded, is refused: an upstream that resolves it would serve a path that no route was asked for.
  */
 
-const HOST_GRAMMAR =
-  /^(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+(?::\d{0,5})?$|^\[[0-9A-Fa-f:.]+\](?::\d{0,5})?$/
+import { isIPv6 } from 'node:net'
+
+const NAME_AND_PORT = /^(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+(?::\d{0,5})?$/
+const IPV6_AND_PORT = /^\[([0-9A-Fa-f:.]+)\](?::\d{0,5})?$/
+const PORT_LIMIT = 65_535
 
 /** Java servers leave out a segment's parameters before they resolve dots, so that `..;x` is `..` to them. */
 const DOT_SEGMENT = /^\.\.?(?:;|$)/
@@ -16,9 +19,9 @@ let lastValidHost = ''
 /** Whether the text is a host with an optional port (RFC 9110 section 7.2), not empty and without a comma or user. */
 export function isValidHost(host: string): boolean {
   if (host === lastValidHost) return true
-  if (!HOST_GRAMMAR.test(host)) return false
-  const port = host.lastIndexOf(':')
-  if (port > host.lastIndexOf(']') && Number(host.slice(port + 1)) > 65_535) return false
+  if (!NAME_AND_PORT.test(host) && !isIPv6(IPV6_AND_PORT.exec(host)?.[1] ?? '')) return false
+  const port = portStart(host)
+  if (port >= 0 && Number(host.slice(port)) > PORT_LIMIT) return false
   lastValidHost = host
   return true
 }
@@ -48,9 +51,15 @@ export function isTargetSafe(target: string): boolean {
   return !segments.some((segment) => DOT_SEGMENT.test(segment))
 }
 
-/** Returns the host without port, lower case, as routes are matched by it. */
+/** Returns the host as routes are matched by it: lower case, without port and without the dot of the DNS root. */
 export function hostName(host: string): string {
-  const port = host.lastIndexOf(':')
-  const name = port > host.lastIndexOf(']') ? host.slice(0, port) : host
-  return name.toLowerCase()
+  const port = portStart(host)
+  const name = port < 0 ? host : host.slice(0, port - 1)
+  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
+}
+
+/** Returns where the digits of the port begin, or -1 without a port. */
+function portStart(host: string): number {
+  const colon = host.lastIndexOf(':')
+  return colon > host.lastIndexOf(']') ? colon + 1 : -1
 }

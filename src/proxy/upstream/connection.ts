@@ -12,13 +12,15 @@ import { THREAD } from '../../analyzer/tally.ts'
 import type { ThreadContext } from '../context.ts'
 import type { UpstreamFailure } from '../failure.ts'
 import { ChunkedDecoder } from '../http1/chunked.ts'
+import { BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE } from '../http1/framing.ts'
 import { INLINE_BYTES, Outbox } from '../http1/outbox.ts'
-import { BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Interim answers to one request; more are a protocol error. */
 const INFORMATIONAL_LIMIT = 16
+
+const LF = 0x0a
 
 /** The request that a connection works for. */
 export interface UpstreamUser {
@@ -99,6 +101,14 @@ export class UpstreamConnection {
     return this.#socket.writableLength
   }
 
+  /** More than the limit waits to be written; and the user will hear `onUpstreamDrain`, which needs a full socket. */
+  get isFull(): boolean {
+    const socket = this.#socket
+    return (
+      socket.writableLength > this.#context.table.limits.bufferBytes && socket.writableNeedDrain
+    )
+  }
+
   /** Takes an idle connection into use. */
   assign(user: UpstreamUser): void {
     this.#user = user
@@ -123,7 +133,17 @@ export class UpstreamConnection {
 
   #onConnect(): void {
     this.#isConnected = true
-    this.#user?.onConnected()
+    try {
+      this.#user?.onConnected()
+    } catch (error) {
+      this.#onBug(error)
+    }
+  }
+
+  /** A bug ends the connection and the request it struck, and nothing else. */
+  #onBug(error: unknown): void {
+    this.#context.report(error)
+    this.#fail('internal')
   }
 
   #readBuffer(): Buffer {
@@ -147,7 +167,7 @@ export class UpstreamConnection {
   #onRead(bytes: Buffer, byteCount: number): boolean {
     const user = this.#user
     if (user === null) {
-      this.close()
+      this.#fail('protocol')
       return false
     }
     try {
@@ -155,8 +175,7 @@ export class UpstreamConnection {
       this.#consume(user, bytes, byteCount)
       user.onReadEnd()
     } catch (error) {
-      this.#context.report(error)
-      this.#fail('internal')
+      this.#onBug(error)
     }
     return true
   }
@@ -168,7 +187,10 @@ export class UpstreamConnection {
     if (this.#partial !== null) {
       bytes = Buffer.concat([this.#partial, read.subarray(0, byteCount)])
       end = bytes.length
-      this.#partial = null
+      // A head that comes byte by byte is looked at once a line, not once a byte.
+      const isHeadStillCut = !bytes.includes(LF, end - byteCount)
+      this.#partial = isHeadStillCut ? bytes : null
+      if (isHeadStillCut && end < this.#context.table.limits.responseHeadBytes) return
     }
     while (!this.#isInBody) {
       const headEnd = this.#readHead(user, bytes, at, end)
@@ -223,7 +245,7 @@ export class UpstreamConnection {
       }
       case CHUNKED: {
         const at = this.#decoder.decode(bytes, start, end, this)
-        if (at < 0) this.#fail('incomplete')
+        if (at < 0) this.#fail('protocol')
         else if (this.#decoder.isDone) this.#finish(user, at === end)
         return
       }
@@ -243,13 +265,14 @@ export class UpstreamConnection {
     else if (user.onResponseData(bytes, start, end)) this.#isBufferInUse = true
   }
 
-  /** `isClean`: no byte followed the answer. */
+  /** `isClean`: no byte followed the answer. What is left of a request would stand before the next one. */
   #finish(user: UpstreamUser, isClean: boolean): void {
     this.#user = null
     this.#isInBody = false
     this.#wasLong = this.#bodyBytes > INLINE_BYTES
     this.#requestCount++
-    if (isClean && this.#isPersistent && user.isRequestDone && !this.#isClosed) {
+    const isSent = user.isRequestDone && this.#socket.writableLength === 0
+    if (isClean && isSent && this.#isPersistent && !this.#isClosed) {
       this.idleSinceMs = this.#context.nowMs
       this.endpoint.release(this)
     } else {
@@ -260,12 +283,16 @@ export class UpstreamConnection {
 
   #onEnd(): void {
     const user = this.#user
-    if (user !== null && this.#isInBody && this.#bodyKind === UNTIL_CLOSE) {
-      this.#finish(user, false)
-      user.onReadEnd()
+    if (user === null || !this.#isInBody || this.#bodyKind !== UNTIL_CLOSE) {
+      this.#fail(this.#hasAnswered ? 'incomplete' : 'reset')
       return
     }
-    this.#fail(this.#hasAnswered ? 'incomplete' : 'reset')
+    try {
+      this.#finish(user, false)
+      user.onReadEnd()
+    } catch (error) {
+      this.#onBug(error)
+    }
   }
 
   #onClose(): void {

@@ -44,10 +44,17 @@ export class Endpoint {
     if (index >= 0) this.#idle.splice(index, 1)
   }
 
+  /** Closes the connection that has been idle longest; false when there is none. */
+  closeOldest(): boolean {
+    const oldest = this.#idle.shift()
+    oldest?.close()
+    return oldest !== undefined
+  }
+
   /** Closes connections that have been idle since before `beforeMs`. */
   closeIdle(beforeMs: number): void {
     while (this.#idle.length > 0 && this.#idle[0]!.idleSinceMs <= beforeMs) {
-      this.#idle.shift()!.close()
+      this.closeOldest()
     }
   }
 }

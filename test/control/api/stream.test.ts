@@ -72,7 +72,6 @@ test('a reader that comes back again and again misses nothing and sees nothing t
   const seen: number[] = []
   while ((seen.at(-1) ?? 0) < TOTAL) {
     const headers = { 'last-event-id': String(seen.at(-1) ?? 0) }
-    // oxlint-disable no-await-in-loop -- one connection after the other is the point
     const reader = await readStream(url, STREAM, headers)
     const wanted = 1 + (seen.length % 50)
     await vi.waitFor(() => {
@@ -81,7 +80,6 @@ test('a reader that comes back again and again misses nothing and sees nothing t
     })
     seen.push(...reader.messages.map(({ id }) => id))
     reader.close()
-    // oxlint-enable no-await-in-loop
   }
   expect(seen).toEqual(upTo(TOTAL))
 })

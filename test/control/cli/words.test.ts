@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { clock, count, latency, percent, ratio, span } from '../../../src/control/cli/format.ts'
 import { DURATION, parseSplit } from '../../../src/control/cli/kinds.ts'
-import { nearest } from '../../../src/control/cli/nearest.ts'
+import { nearest } from '../../../src/control/nearest.ts'
 import { coloured } from '../../../src/control/cli/paint.ts'
 import { createScreen } from '../../../src/control/cli/screen.ts'
 import { messagesOf } from '../../../src/control/cli/stream.ts'

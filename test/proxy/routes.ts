@@ -1,0 +1,57 @@
+/** Routing tables for tests: a snapshot with what matters, compiled as a thread does it. */
+
+import type { Route, Snapshot, Variant } from '../../src/proxy/snapshot.ts'
+import { compileTable, type CompiledRoute, type RoutingTable } from '../../src/proxy/table.ts'
+import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
+import { LIMITS } from './http1/heads.ts'
+
+/** A route that takes every request and has no canary. */
+export const ROUTE: Route = {
+  name: 'shop',
+  hosts: [],
+  path: { kind: 'prefix', value: '/' },
+  sticky: null,
+  forceHeader: null,
+  variants: [{ name: 'stable', upstream: 0, weightBp: 10_000, series: 0 }],
+  rollout: null,
+  salt: 'r1',
+}
+
+/** Stable, and a canary of that weight in basis points. */
+export function split(weightBp: number): readonly Variant[] {
+  return [
+    { name: 'stable', upstream: 0, weightBp: 10_000 - weightBp, series: 0 },
+    { name: 'canary', upstream: 1, weightBp, series: 1 },
+  ]
+}
+
+export function snapshotOf(routes: readonly Route[], changes: Partial<Snapshot> = {}): Snapshot {
+  return {
+    version: 1,
+    limits: LIMITS,
+    timeouts: {
+      headMs: 1_000,
+      idleMs: 1_000,
+      connectMs: 1_000,
+      responseHeadMs: 1_000,
+      bodyStallMs: 1_000,
+      upstreamIdleMs: 1_000,
+    },
+    trustedProxies: [],
+    upstreams: ['v1', 'v2'].map((name, index) => ({
+      name,
+      endpoints: [{ id: `127.0.0.1:${9_001 + index}`, host: '127.0.0.1', port: 9_001 + index }],
+    })),
+    routes,
+    ...changes,
+  }
+}
+
+export function tableOf(routes: readonly Route[], endpoints = new EndpointSet()): RoutingTable {
+  return compileTable(snapshotOf(routes), endpoints)
+}
+
+/** Compiles one route. */
+export function routeWith(changes: Partial<Route>): CompiledRoute {
+  return tableOf([{ ...ROUTE, ...changes }]).byName.get(changes.name ?? ROUTE.name)!
+}
