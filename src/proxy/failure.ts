@@ -83,7 +83,7 @@ export const UPSTREAM_FAILURES = {
     'http_response_header_section_size',
     'the header section of the answer is too large',
   ),
-  internal: failure(502, 'proxy_internal_error', 'Sluice has a bug'),
+  internal: failure(500, 'proxy_internal_error', 'Sluice has a bug'),
 } as const satisfies Record<string, Failure>
 
 export type UpstreamFailure = keyof typeof UPSTREAM_FAILURES

@@ -12,21 +12,24 @@ import type { RequestHead } from './http1/request-head.ts'
 export interface Peer {
   readonly address: string
   readonly isTrusted: boolean
-  /** The lines that never change for an untrusted peer. */
+  /** The lines that are the same for each of its requests, as long as what it says of others is not believed. */
   readonly lines: string
 }
 
+/** Via (RFC 9110 section 7.6.3), with the version in which the message came. */
 export const VIA_LINE = 'via: 1.1 sluice\r\n'
+const VIA_HTTP10_LINE = 'via: 1.0 sluice\r\n'
 
 export function createPeer(address: string, isTrusted: boolean): Peer {
-  const lines = `x-forwarded-for: ${address}\r\nx-forwarded-proto: http\r\n${VIA_LINE}`
+  const lines = `x-forwarded-for: ${address}\r\nx-forwarded-proto: http\r\n`
   return { address, isTrusted, lines }
 }
 
 /** Returns header lines, each with its line end. Hot: for untrusted peers one concatenation. */
 export function forwardingLines(peer: Peer, head: RequestHead): string {
-  if (peer.isTrusted && head.hasForwarding) return trustedLines(peer, head)
-  return head.host === '' ? peer.lines : `${peer.lines}x-forwarded-host: ${head.host}\r\n`
+  const via = head.minorVersion === 1 ? VIA_LINE : VIA_HTTP10_LINE
+  if (peer.isTrusted && head.hasForwarding) return trustedLines(peer, head) + via
+  return peer.lines + hostLine(head.host) + via
 }
 
 function trustedLines(peer: Peer, head: RequestHead): string {
@@ -36,8 +39,12 @@ function trustedLines(peer: Peer, head: RequestHead): string {
   const forwarded = head.forwarding(FORWARDED)
   return (
     `x-forwarded-for: ${chain === '' ? peer.address : `${chain}, ${peer.address}`}\r\n` +
-    `x-forwarded-proto: ${proto}\r\nx-forwarded-host: ${host}\r\n` +
-    (forwarded === '' ? '' : `forwarded: ${forwarded}\r\n`) +
-    VIA_LINE
+    `x-forwarded-proto: ${proto}\r\n` +
+    hostLine(host) +
+    (forwarded === '' ? '' : `forwarded: ${forwarded}\r\n`)
   )
+}
+
+function hostLine(host: string): string {
+  return host === '' ? '' : `x-forwarded-host: ${host}\r\n`
 }

@@ -30,7 +30,7 @@ export class ProxyServer {
   readonly #context: ThreadContext
   readonly #connections = new Set<DownstreamConnection>()
   readonly #servers: Server[] = []
-  readonly #sweep: NodeJS.Timeout
+  readonly #sweeping: NodeJS.Timeout
   #onEmpty: (() => void) | null = null
 
   constructor(options: ProxyServerOptions) {
@@ -42,7 +42,7 @@ export class ProxyServer {
       report: options.report,
     })
     this.#renewClock()
-    this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS)
+    this.#sweeping = setInterval(() => this.sweep(), SWEEP_MS)
   }
 
   /** From now on no request starts by an older snapshot. */
@@ -91,10 +91,11 @@ export class ProxyServer {
   }
 
   /**
-   * Deadlines are judged by the time of the sweep before, which they were set by: so none strikes early, and
-   * after a pause of the whole thread what has arrived meanwhile is read first.
+   * Ends what has lasted too long; called every 250 ms. Deadlines are judged by the time of the sweep before,
+   * which they were set by: so none strikes early, and after a pause of the whole thread what has arrived
+   * meanwhile is read first.
    */
-  #onSweep(): void {
+  sweep(): void {
     const dueMs = this.#context.nowMs
     this.#renewClock()
     for (const connection of this.#connections) connection.sweep(dueMs)
@@ -125,7 +126,7 @@ export class ProxyServer {
 
   /** Closes everything at once. */
   close(): void {
-    clearInterval(this.#sweep)
+    clearInterval(this.#sweeping)
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) connection.destroy()
     this.#context.endpoints.retain(new Set())

@@ -37,6 +37,7 @@ const REPORT_LIMIT = 100
 
 const port = parentPort
 if (port === null) throw new Error('thread.ts runs as a worker thread only')
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- control gives it, and nobody else
 const options = workerData as ThreadOptions
 const tally = segment(options.tallies, options.index)
 settleAbandoned(tally)
@@ -60,17 +61,20 @@ function send(message: ThreadMessage): void {
 }
 
 async function listen(listeners: readonly Listener[]): Promise<void> {
-  try {
-    const ports: number[] = []
-    for (const listener of listeners) {
-      // one after the other, so that the first failure names its listener
+  const ports: number[] = []
+  for (const listener of listeners) {
+    try {
+      // One after the other: the first failure is the one to tell.
       // oxlint-disable-next-line no-await-in-loop
       ports.push(await server.listen(listener, options.reusePort))
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      const { name, host, port: number } = listener
+      const message = `Cannot listen on ${host}:${number} (listener "${name}"): ${reason}`
+      return send({ type: 'listenFailed', message })
     }
-    send({ type: 'listening', ports })
-  } catch (error) {
-    send({ type: 'listenFailed', message: error instanceof Error ? error.message : String(error) })
   }
+  send({ type: 'listening', ports })
 }
 
 port.on('message', (command: ThreadCommand) => {

@@ -171,8 +171,9 @@ describe('a forced variant', () => {
       forceHeader: 'x-variant',
       line: 'X-Variant: __proto__',
     },
-  ])('is ignored $name', ({ forceHeader, line }) => {
+  ])('is ignored $name, and the coin decides', ({ forceHeader, line }) => {
     expect(choose(0, forceHeader, line)).toBe('stable')
+    expect(choose(10_000, forceHeader, line)).toBe('canary')
   })
 })
 

@@ -13,14 +13,19 @@ import { CodedError } from '../coded-error.ts'
 
 /** How long a thread may take to acknowledge a snapshot before it is replaced. */
 const ACKNOWLEDGE_MS = 5_000
-/** Wait before a dead thread's successor starts, so that one that dies at once does not spin. */
+/** Wait before a dead thread's successor starts; doubled each time that one dies before it listens. */
 const RESTART_DELAY_MS = 100
+const RESTART_DELAY_LIMIT_MS = 5_000
 
 export interface ThreadPoolOptions {
   readonly count: number
   readonly tallies: SharedArrayBuffer
   readonly listeners: readonly Listener[]
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
+  /** What a thread runs: `proxy/thread.ts`; tests add faults to it. */
+  readonly entry?: URL
+  /** How long a thread may take to acknowledge a snapshot, milliseconds; default 5000. */
+  readonly acknowledgeMs?: number
 }
 
 interface Waiter {
@@ -32,9 +37,10 @@ interface Waiter {
 class Slot {
   readonly index: number
   worker: Worker | null = null
-  acknowledgedVersion = 0
+  isListening = false
+  /** How many threads in a row have died before they listened. */
+  failedStartCount = 0
   readonly waiters: Waiter[] = []
-  isDrained = false
 
   constructor(index: number) {
     this.index = index
@@ -62,8 +68,9 @@ export class ThreadPool {
     return this.#slots.length
   }
 
+  /** Threads that listen. */
   get liveCount(): number {
-    return this.#slots.filter((slot) => slot.worker !== null).length
+    return this.#slots.filter((slot) => slot.isListening).length
   }
 
   get restartCount(): number {
@@ -80,13 +87,21 @@ export class ThreadPool {
     return this.#listeners
   }
 
-  /** Starts every thread with its first snapshot; rejects when an address cannot be listened on. */
+  /**
+   * Starts every thread with its first snapshot. Throws `CodedError` `routingFailed` when one cannot start,
+   * because an address cannot be listened on for example; then none is left.
+   */
   async start(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot
     const [first, ...others] = this.#slots
-    const ports = await this.#spawn(first!)
-    this.#listeners = this.#listeners.map((listener, i) => ({ ...listener, port: ports[i]! }))
-    await Promise.all(others.map((slot) => this.#spawn(slot)))
+    try {
+      const ports = await this.#spawn(first!)
+      this.#listeners = this.#listeners.map((listener, i) => ({ ...listener, port: ports[i]! }))
+      await Promise.all(others.map((slot) => this.#spawn(slot)))
+    } catch (error) {
+      await this.drain(0)
+      throw new CodedError('routingFailed', messageOf(error))
+    }
   }
 
   /** Resolves when no thread works by an older snapshot any more. */
@@ -96,19 +111,20 @@ export class ThreadPool {
   }
 
   #deliver(slot: Slot, snapshot: Snapshot): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    // A slot without a thread has nobody who could send a request; its next thread starts with this snapshot.
-    if (slot.worker === null) return Promise.resolve()
-    slot.waiters.push({ version: snapshot.version, resolve })
-    send(slot.worker, { type: 'snapshot', snapshot })
     const { worker } = slot
+    // A slot without a thread has nobody who could send a request; its next thread starts with this snapshot.
+    if (worker === null) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    slot.waiters.push({ version: snapshot.version, resolve })
+    send(worker, { type: 'snapshot', snapshot })
+    const acknowledgeMs = this.#options.acknowledgeMs ?? ACKNOWLEDGE_MS
     const overdue = setTimeout(() => {
       this.#options.log(
         'error',
-        `Thread ${slot.index} did not take snapshot ${snapshot.version} in ${ACKNOWLEDGE_MS} ms; it is replaced`,
+        `Thread ${slot.index} did not take snapshot ${snapshot.version} in ${acknowledgeMs} ms; it is replaced`,
       )
       void worker.terminate()
-    }, ACKNOWLEDGE_MS)
+    }, acknowledgeMs)
     return promise.finally(() => clearTimeout(overdue))
   }
 
@@ -120,63 +136,56 @@ export class ThreadPool {
       tallies: this.#options.tallies,
       reusePort: this.#reusePort,
     }
-    const worker = new Worker(new URL('../../proxy/thread.ts', import.meta.url), { workerData })
+    const entry = this.#options.entry ?? new URL('../../proxy/thread.ts', import.meta.url)
+    const worker = new Worker(entry, { workerData })
     slot.worker = worker
-    slot.acknowledgedVersion = 0
     worker.on('message', (message: ThreadMessage) => {
-      if (message.type === 'listening') resolve(message.ports)
-      else if (message.type === 'listenFailed') reject(new Error(message.message))
-      else this.#onMessage(slot, message)
+      switch (message.type) {
+        case 'listening':
+          slot.isListening = true
+          slot.failedStartCount = 0
+          return resolve(message.ports)
+        case 'listenFailed':
+          return reject(new Error(message.message))
+        case 'acknowledged':
+          return settle(slot, message.version)
+        case 'drained':
+          return void worker.terminate()
+        case 'bug':
+          return this.#options.log('error', `Thread ${slot.index} met a bug: ${message.message}`)
+      }
     })
     worker.on('error', (error) => {
-      this.#options.log(
-        'error',
-        `Thread ${slot.index} died of a bug: ${error instanceof Error ? error.stack : String(error)}`,
-      )
+      const trace = error instanceof Error ? error.stack : String(error)
+      this.#options.log('error', `Thread ${slot.index} died of a bug: ${trace}`)
       reject(error)
     })
-    worker.on('exit', () => this.#onExit(slot, worker))
+    worker.on('exit', () => {
+      reject(new Error(`Thread ${slot.index} ended before it listened`))
+      this.#onExit(slot)
+    })
     send(worker, { type: 'snapshot', snapshot: this.#snapshot! })
     send(worker, { type: 'listen', listeners: this.#listeners })
     return promise
   }
 
-  #onMessage(slot: Slot, message: ThreadMessage): void {
-    switch (message.type) {
-      case 'acknowledged':
-        slot.acknowledgedVersion = message.version
-        settle(slot, message.version)
-        break
-      case 'drained':
-        slot.isDrained = true
-        void slot.worker?.terminate()
-        break
-      case 'bug':
-        this.#options.log('error', `Thread ${slot.index} met a bug: ${message.message}`)
-        break
-      case 'listening':
-      case 'listenFailed':
-        break
-    }
-  }
-
-  #onExit(slot: Slot, worker: Worker): void {
-    if (slot.worker !== worker) return
+  /** A slot gets its next thread only after the exit of the one before: each word of the tally has one writer. */
+  #onExit(slot: Slot): void {
     slot.worker = null
+    if (!slot.isListening) slot.failedStartCount++
+    slot.isListening = false
     settle(slot, Infinity)
     if (this.#isStopping) return
     this.#restartCount++
-    this.#options.log('warn', `Thread ${slot.index} is gone; starting another`)
-    setTimeout(() => this.#respawn(slot), RESTART_DELAY_MS)
+    const delayMs = Math.min(RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS * 2 ** slot.failedStartCount)
+    this.#options.log('warn', `Thread ${slot.index} is gone; another starts in ${delayMs} ms`)
+    setTimeout(() => this.#respawn(slot), delayMs).unref()
   }
 
   #respawn(slot: Slot): void {
     if (this.#isStopping) return
     this.#spawn(slot).catch((error: unknown) => {
-      this.#options.log(
-        'error',
-        `Thread ${slot.index} cannot start: ${error instanceof Error ? error.message : String(error)}`,
-      )
+      this.#options.log('error', `Thread ${slot.index} cannot start: ${messageOf(error)}`)
       void slot.worker?.terminate()
     })
   }
@@ -209,10 +218,6 @@ function send(worker: Worker, command: ThreadCommand): void {
   worker.postMessage(command)
 }
 
-/** Makes an error of the pool one that callers know. */
-export function routingFailed(error: unknown): CodedError {
-  return new CodedError(
-    'routingFailed',
-    `The proxy threads did not take the new routing: ${error instanceof Error ? error.message : String(error)}`,
-  )
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

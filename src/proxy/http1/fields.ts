@@ -100,10 +100,6 @@ export class Fields {
     this.#base = base
   }
 
-  nameBytes(index: number): number {
-    return this.offsets[4 * index + 1]! - this.offsets[4 * index]!
-  }
-
   /** Lower case. */
   name(index: number): string {
     return this.#slice(this.offsets[4 * index]!, this.offsets[4 * index + 1]!).toLowerCase()
@@ -117,6 +113,25 @@ export class Fields {
   /** The number that the value is (see `parseDecimal`), or -1. `bytes`: those that were scanned. */
   number(index: number, bytes: Uint8Array): number {
     return parseDecimal(bytes, this.offsets[4 * index + 2]!, this.offsets[4 * index + 3]!)
+  }
+
+  /** Returns the value of the first field of that lower-case name, or null. */
+  find(name: string): string | null {
+    for (let i = 0; i < this.count; i++) {
+      const nameBytes = this.offsets[4 * i + 1]! - this.offsets[4 * i]!
+      if (nameBytes === name.length && this.name(i) === name) return this.value(i)
+    }
+    return null
+  }
+
+  /** Returns the values of the fields of that kind, empty ones in front left out. */
+  joined(kind: number, separator: string): string {
+    let joined = ''
+    for (let i = 0; i < this.count; i++) {
+      if (this.kinds[i] !== kind) continue
+      joined += joined === '' ? this.value(i) : separator + this.value(i)
+    }
+    return joined
   }
 
   /** The lines from field `from` up to, not including, field `to`, each with its line end. */

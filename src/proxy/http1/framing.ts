@@ -1,4 +1,6 @@
-/** How messages are delimited (RFC 9112 section 6): the kinds of bodies, and lengths as numbers. */
+/** How messages are delimited (RFC 9112 section 6): the kinds of bodies, lengths as numbers, codings. */
+
+import { listMembers } from '../headers.ts'
 
 export const NO_BODY = 0
 export const BY_LENGTH = 1
@@ -19,4 +21,13 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
     number = number * 10 + digit
   }
   return number > Number.MAX_SAFE_INTEGER ? -1 : number
+}
+
+/**
+ * Whether the last coding of a list is `chunked` and no other is. Where it is not, nobody knows where the body ends
+ * (RFC 9112 section 6.3).
+ */
+export function endsInChunked(codings: string): boolean {
+  const members = listMembers(codings)
+  return members.indexOf('chunked') === members.length - 1
 }

@@ -27,11 +27,9 @@ import {
 import { isIdempotent, isRefused, methodIndex } from '../method.ts'
 import type { Limits } from '../snapshot.ts'
 import { Fields, INCOMPLETE, TOO_MANY } from './fields.ts'
-import { BY_LENGTH, CHUNKED, NO_BODY } from './framing.ts'
+import { BY_LENGTH, CHUNKED, endsInChunked, NO_BODY } from './framing.ts'
 import { RequestLine } from './request-line.ts'
 import { isTargetSafe, isValidHost, splitAbsoluteForm } from './target.ts'
-
-export { BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE } from './framing.ts'
 
 const CR = 0x0d
 const LF = 0x0a
@@ -111,11 +109,7 @@ export class RequestHead {
 
   /** Returns the value of the first field of that lower-case name, or null. */
   find(name: string): string | null {
-    const fields = this.#fields
-    for (let i = 0; i < fields.count; i++) {
-      if (fields.nameBytes(i) === name.length && fields.name(i) === name) return fields.value(i)
-    }
-    return null
+    return this.#fields.find(name)
   }
 
   /** Returns the value of the first cookie of that name, as it was sent, or null. */
@@ -146,13 +140,13 @@ export class RequestHead {
     }
     lines += fields.lines(from, fields.count)
     if (this.#isAbsolute || this.#hostIndex === NONE) lines = `host: ${this.host}\r\n${lines}`
-    if (this.#cookieCount > 1) lines += `cookie: ${this.#joined(COOKIE, '; ')}\r\n`
+    if (this.#cookieCount > 1) lines += `cookie: ${fields.joined(COOKIE, '; ')}\r\n`
     return lines
   }
 
   /** Returns the values of a forwarding field joined by commas; empty without one. */
   forwarding(kind: number): string {
-    return this.#joined(kind, ', ')
+    return this.#fields.joined(kind, ', ')
   }
 
   #isKept(index: number, dropped: ReadonlySet<string>): boolean {
@@ -162,16 +156,6 @@ export class RequestHead {
     if (kind === COOKIE) return this.#cookieCount === 1
     if (kind === EXPECT) return this.expectsContinue
     return kind > FORWARDED
-  }
-
-  #joined(kind: number, separator: string): string {
-    const fields = this.#fields
-    let joined = ''
-    for (let i = 0; i < fields.count; i++) {
-      if (fields.kinds[i] !== kind) continue
-      joined += joined === '' ? fields.value(i) : separator + fields.value(i)
-    }
-    return joined
   }
 
   #refuse(fault: RequestFault): -1 {
@@ -267,7 +251,9 @@ export class RequestHead {
     if (this.#codingIndex !== NONE) {
       if (this.#lengthIndex !== NONE || this.minorVersion === 0) return this.#fail('badCoding')
       const coding = this.#fields.value(this.#codingIndex).toLowerCase()
-      if (coding !== 'chunked') return this.#fail(codingFault(coding))
+      if (coding !== 'chunked') {
+        return this.#fail(endsInChunked(coding) ? 'unknownCoding' : 'badCoding')
+      }
       this.bodyKind = CHUNKED
     } else if (this.#lengthIndex !== NONE) {
       const length = this.#fields.number(this.#lengthIndex, bytes)
@@ -325,13 +311,4 @@ export class RequestHead {
     this.isUpgrade = this.method === 'GET'
     return true
   }
-}
-
-/**
- * Where the last coding is not the one `chunked`, nobody knows where the body ends (RFC 9112 section 6.3); other
- * codings below it are only unknown.
- */
-function codingFault(coding: string): RequestFault {
-  const codings = listMembers(coding)
-  return codings.indexOf('chunked') === codings.length - 1 ? 'unknownCoding' : 'badCoding'
 }

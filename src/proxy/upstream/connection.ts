@@ -84,6 +84,7 @@ export class UpstreamConnection {
       noDelay: true,
       onread: {
         buffer: () => this.#readBuffer(),
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is what `buffer` returned
         callback: (byteCount, bytes) => this.#onRead(bytes as Buffer, byteCount),
       },
     })
@@ -187,10 +188,11 @@ export class UpstreamConnection {
     if (this.#partial !== null) {
       bytes = Buffer.concat([this.#partial, read.subarray(0, byteCount)])
       end = bytes.length
+      this.#partial = bytes
       // A head that comes byte by byte is looked at once a line, not once a byte.
-      const isHeadStillCut = !bytes.includes(LF, end - byteCount)
-      this.#partial = isHeadStillCut ? bytes : null
-      if (isHeadStillCut && end < this.#context.table.limits.responseHeadBytes) return
+      const hasLine = bytes.includes(LF, end - byteCount)
+      if (!hasLine && end < this.#context.table.limits.responseHeadBytes) return
+      this.#partial = null
     }
     while (!this.#isInBody) {
       const headEnd = this.#readHead(user, bytes, at, end)

@@ -26,8 +26,7 @@ export async function readHead(reader: SocketReader): Promise<Head | null> {
   let text = `${startLine}\r\n`
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop
-    const line = await reader.line()
-    if (line === null) throw new NotHttp('the head is cut')
+    const line = await reader.lineOf('a head')
     if (line === '') return { startLine, fields, text }
     const match = FIELD.exec(line)
     if (match === null) throw new NotHttp(`not a field: ${JSON.stringify(line)}`)
@@ -96,13 +95,13 @@ async function readPieces(
 async function readChunks(reader: SocketReader, onPiece: (bytes: Buffer) => void): Promise<void> {
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop
-    const size = (await reader.line()) ?? 'the end'
+    const size = await reader.lineOf('a body')
     if (!CHUNK_SIZE.test(size)) throw new NotHttp(`not a chunk size: ${JSON.stringify(size)}`)
     if (Number.parseInt(size, 16) === 0) break
     // oxlint-disable-next-line no-await-in-loop
     await readPieces(reader, Number.parseInt(size, 16), onPiece)
     // oxlint-disable-next-line no-await-in-loop
-    if ((await reader.line()) !== '') throw new NotHttp('a chunk is longer than its size')
+    if ((await reader.lineOf('a body')) !== '') throw new NotHttp('a chunk is longer than its size')
   }
-  if ((await reader.line()) !== '') throw new NotHttp('trailers, which Sluice leaves out')
+  if ((await reader.lineOf('a body')) !== '') throw new NotHttp('trailers, which Sluice leaves out')
 }

@@ -84,6 +84,13 @@ export class SocketReader {
     }
   }
 
+  /** Resolves with a line that has to come. */
+  async lineOf(what: string): Promise<string> {
+    const line = await this.line()
+    if (line === null) throw new BrokenOff(what, this.ending)
+    return line
+  }
+
   async take(byteCount: number): Promise<Buffer> {
     while (this.#length < byteCount) {
       // oxlint-disable-next-line no-await-in-loop

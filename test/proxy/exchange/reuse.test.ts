@@ -199,7 +199,7 @@ test('a connection whose request is not yet sent is not used again', async () =>
 
 test('the connection used last is used first, and those not used are closed in time', async () => {
   const upstream = await startUpstream()
-  const proxy = await startProxy({ stable: [upstream.port] })
+  const proxy = await startProxy({ stable: [upstream.port], timeouts: { idleMs: 500_000 } })
   const clients = await Promise.all([1, 2, 3].map(() => connectClient(proxy.port)))
   await Promise.all(clients.map((client) => client.get('/')))
   expect(upstream.openCount).toBe(3)

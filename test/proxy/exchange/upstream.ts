@@ -91,6 +91,8 @@ export class Upstream {
   readonly requests: Received[] = []
   readonly sockets = new Set<Socket>()
   readonly faults: unknown[] = []
+  /** Hears every byte as it comes. */
+  onBytes: ((bytes: Buffer) => void) | null = null
   /** Connections that there have been. */
   connectionCount = 0
   port = 0
@@ -117,7 +119,9 @@ export class Upstream {
   accept(socket: Socket): void {
     const connection = this.connectionCount++
     this.sockets.add(socket)
-    socket.on('close', () => this.sockets.delete(socket))
+    socket
+      .on('close', () => this.sockets.delete(socket))
+      .on('data', (bytes: Buffer) => this.onBytes?.(bytes))
     const reader = new SocketReader(socket)
     this.#serve({ socket, reader, connection }).then(
       () => socket.end(),
@@ -128,6 +132,12 @@ export class Upstream {
     )
   }
 
+  #run(received: Received): void {
+    Promise.resolve(this.script(received)).catch((error: unknown) => {
+      if (!isGone(error)) this.faults.push(error)
+    })
+  }
+
   async #serve(place: { socket: Socket; reader: SocketReader; connection: number }): Promise<void> {
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop
@@ -135,11 +145,18 @@ export class Upstream {
       if (head === null) return
       const received = new Received(head, place)
       this.requests.push(received)
-      Promise.resolve(this.script(received)).catch((error: unknown) => this.faults.push(error))
+      this.#run(received)
       // oxlint-disable-next-line no-await-in-loop
       await received.readBody()
     }
   }
+}
+
+/** Whether the script only found that the proxy had left. */
+function isGone(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && /^(?:ECONNRESET|EPIPE)$/.test(String(error.code))
+  )
 }
 
 /** Starts one; it is closed, and asked for faults, when the test ends. */

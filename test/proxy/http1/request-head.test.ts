@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import type { RequestFault } from '../../../src/proxy/failure.ts'
-import { BY_LENGTH, CHUNKED, NO_BODY, RequestHead } from '../../../src/proxy/http1/request-head.ts'
+import { BY_LENGTH, CHUNKED, NO_BODY } from '../../../src/proxy/http1/framing.ts'
+import { RequestHead } from '../../../src/proxy/http1/request-head.ts'
 import {
   cuts,
   head,

@@ -1,0 +1,36 @@
+/** Faults that a snapshot can carry into a proxy thread; `faulty-thread.ts` loads this before the thread itself. */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Snapshot } from '../../src/proxy/snapshot.ts'
+import type { ThreadCommand, ThreadOptions } from '../../src/proxy/thread.ts'
+
+export interface Fault {
+  /** `exit`: ends without a word; `throw`: dies of a bug; `block`: does nothing for `blockMs`. */
+  readonly kind: 'exit' | 'throw' | 'block'
+  readonly blockMs: number
+  /** Whom it strikes. */
+  readonly threads: readonly number[]
+  /** How often it still strikes, shared by all threads. */
+  readonly left: Int32Array
+}
+
+export type FaultySnapshot = Snapshot & { readonly fault?: Fault }
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the pool gives it
+const { index } = workerData as ThreadOptions
+
+// The first to listen is the first to hear: the thread has not taken the snapshot yet.
+parentPort?.on('message', (command: ThreadCommand) => {
+  if (command.type !== 'snapshot') return
+  const { fault }: FaultySnapshot = command.snapshot
+  if (fault === undefined || !fault.threads.includes(index)) return
+  if (Atomics.sub(fault.left, 0, 1) <= 0) return
+  switch (fault.kind) {
+    case 'exit':
+      return process.exit(1)
+    case 'throw':
+      throw new Error('a fault that the test asked for')
+    case 'block':
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, fault.blockMs)
+  }
+})

@@ -1,0 +1,65 @@
+/** A pool of real threads, ended with the test. */
+
+import { onTestFinished } from 'vitest'
+import {
+  createTallyBuffer,
+  segment,
+  SERIES,
+  seriesOffset,
+  THREAD,
+} from '../../src/analyzer/tally.ts'
+import { ThreadPool, type ThreadPoolOptions } from '../../src/control/threads/pool.ts'
+import type { Snapshot } from '../../src/proxy/snapshot.ts'
+import { type Setup, snapshotOf } from '../proxy/exchange/proxy.ts'
+import type { Fault, FaultySnapshot } from './faults.ts'
+
+export interface Pool {
+  readonly pool: ThreadPool
+  readonly port: number
+  readonly logged: readonly string[]
+  /** A counter of each thread. */
+  counts(counter: keyof typeof THREAD): number[]
+  /** A counter of a series, over all threads. */
+  total(counter: 'started' | 'finished' | 'clientAborts', series: number): number
+}
+
+const THREAD_COUNT = 2
+
+/** Starts two threads on a free port. */
+export async function startPool(
+  snapshot: Snapshot,
+  options: Partial<ThreadPoolOptions> = {},
+): Promise<Pool> {
+  const tallies = createTallyBuffer(THREAD_COUNT)
+  const logged: string[] = []
+  const pool = new ThreadPool({
+    count: THREAD_COUNT,
+    tallies,
+    listeners: [{ name: 'test', host: '127.0.0.1', port: 0 }],
+    log: (level, message) => void logged.push(`${level} ${message}`),
+    entry: new URL('faulty-thread.ts', import.meta.url),
+    ...options,
+  })
+  onTestFinished(() => pool.drain(0))
+  await pool.start(snapshot)
+  const words = Array.from({ length: THREAD_COUNT }, (_, index) => segment(tallies, index))
+  return {
+    pool,
+    port: pool.listeners[0]!.port,
+    logged,
+    counts: (counter) => words.map((own) => own[THREAD[counter]]!),
+    total: (counter, series) =>
+      words.reduce((sum, own) => sum + own[seriesOffset(series) + SERIES[counter]]!, 0),
+  }
+}
+
+/** A snapshot that strikes one thread, or the `threads`, a number of times. */
+export function faulty(
+  setup: Setup,
+  kind: Fault['kind'],
+  options: { blockMs?: number; times?: number; threads?: readonly number[] } = {},
+): FaultySnapshot {
+  const { blockMs = 0, times = 1, threads = [0] } = options
+  const left = new Int32Array(new SharedArrayBuffer(4)).fill(times)
+  return { ...snapshotOf(setup), fault: { kind, blockMs, threads, left } }
+}
