@@ -16,7 +16,7 @@ const LIMITS = {
   bufferBytes: 262_144,
 }
 
-/** What a browser sends: eight fields, 640 bytes. */
+/** What a browser sends: eight fields, 541 bytes. */
 const BROWSER_HEAD = Buffer.from(
   [
     'GET /products/shoes?page=2&sort=price HTTP/1.1',

@@ -21,7 +21,6 @@ export const METHODS = [
   'OPTIONS',
   '_OTHER',
 ] as const
-export type MethodName = (typeof METHODS)[number]
 
 /** Status codes are counted from 100 to 599. */
 export const FIRST_CODE = 100

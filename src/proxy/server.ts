@@ -4,6 +4,7 @@
  */
 
 import { createServer, type Server, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { THREAD } from '../analyzer/tally.ts'
 import { ThreadContext } from './context.ts'
 import { DownstreamConnection } from './http1/connection.ts'
@@ -14,6 +15,8 @@ import { compileTable } from './table.ts'
 const SWEEP_MS = 250
 /** Connections that the kernel holds for us until they are accepted. */
 const BACKLOG = 1024
+/** Turns of the event loop in which all is read that the kernel holds: the present one, connections, their requests. */
+const ARRIVAL_TURNS = 3
 
 export interface ProxyServerOptions {
   /** This thread's words of the tally. */
@@ -52,9 +55,8 @@ export class ProxyServer {
 
   /** Resolves with the port; needs a table. `reusePort`: other threads listen on the same one. */
   listen(listener: Listener, reusePort: boolean): Promise<number> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
-      this.#accept(socket),
-    )
+    const options = { noDelay: true, allowHalfOpen: true, pauseOnConnect: true }
+    const server = createServer(options, (socket) => this.#accept(socket))
     this.#servers.push(server)
     return new Promise((resolve, reject) => {
       server.once('error', reject)
@@ -79,7 +81,7 @@ export class ProxyServer {
     }
     const connection = new DownstreamConnection(this.#context, socket)
     this.#connections.add(connection)
-    socket.once('close', () => {
+    connection.onClosed(() => {
       this.#connections.delete(connection)
       if (this.#connections.size === 0) this.#onEmpty?.()
     })
@@ -102,9 +104,11 @@ export class ProxyServer {
     this.#context.endpoints.closeIdle(dueMs - this.#context.table.timeouts.upstreamIdleMs)
   }
 
-  /** Stops accepting, lets requests finish for at most `timeoutMs`, then closes what is left. */
+  /** Answers what has arrived, stops accepting, lets requests finish for at most `timeoutMs`, then closes what is left. */
   async drain(timeoutMs: number): Promise<void> {
     this.#context.isDraining = true
+    // oxlint-disable-next-line no-await-in-loop
+    for (let turn = 0; turn < ARRIVAL_TURNS; turn++) await setImmediate()
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) connection.drain()
     const { promise, resolve } = Promise.withResolvers<void>()

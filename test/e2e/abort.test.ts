@@ -1,6 +1,7 @@
 /** Abort always wins: when the publication without canary is over, no new request reaches the canary. */
 
 import { expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../proxy/exchange/eventually.ts'
 import { type Client, connectClient } from '../proxy/exchange/client.ts'
 import { valueOf } from '../proxy/exchange/message.ts'
 import { CANARY, snapshotOf, STABLE } from '../proxy/exchange/proxy.ts'
@@ -52,9 +53,7 @@ test('64 busy connections and 2 threads', async () => {
   const asking = Array.from({ length: CONNECTION_COUNT }, () => keepAsking(port, state))
   const answered = (count: number): Promise<void> => {
     const until = state.answered + count
-    return expect
-      .poll(() => state.answered, { interval: 5, timeout: 10_000 })
-      .toBeGreaterThan(until)
+    return eventually(() => state.answered).toBeGreaterThan(until)
   }
 
   for (let round = 0; round < ROUND_COUNT; round++) {

@@ -18,9 +18,9 @@ export interface Pool {
   readonly port: number
   readonly logged: readonly string[]
   /** A counter of each thread. */
-  counts(counter: keyof typeof THREAD): number[]
+  readonly counts: (counter: keyof typeof THREAD) => number[]
   /** A counter of a series, over all threads. */
-  total(counter: 'started' | 'finished' | 'clientAborts', series: number): number
+  readonly total: (counter: 'started' | 'finished' | 'clientAborts', series: number) => number
 }
 
 const THREAD_COUNT = 2

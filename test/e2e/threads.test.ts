@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../proxy/exchange/eventually.ts'
 import { type Client, connectClient } from '../proxy/exchange/client.ts'
 import { valueOf } from '../proxy/exchange/message.ts'
 import { snapshotOf, STABLE } from '../proxy/exchange/proxy.ts'
@@ -75,8 +76,8 @@ test.for(['exit', 'throw'] as const)(
     const ofFirst = pool.counts('accepted')[0]!
 
     await pool.pool.publish(faulty({ stable: [v2.port] }, kind))
-    await expect.poll(() => pool.pool.restartCount).toBe(1)
-    await expect.poll(() => pool.pool.liveCount, { timeout: 10_000 }).toBe(2)
+    await eventually(() => pool.pool.restartCount).toBe(1)
+    await eventually(() => pool.pool.liveCount).toBe(2)
     expect(await answersOfAll(pool)).toEqual(new Set(['v2']))
     expect(pool.total('clientAborts', STABLE)).toBe(ofFirst)
     expect(v1.openCount).toBe(CONNECTION_COUNT - ofFirst)
@@ -95,7 +96,7 @@ test('a thread that does not take a snapshot in time is ended, and only then is 
   await pool.pool.publish(snapshot)
   expect(performance.now() - startMs).toBeGreaterThan(acknowledgeMs - 1)
   expect(pool.pool.liveCount).toBe(1)
-  await expect.poll(() => pool.pool.liveCount, { timeout: 10_000 }).toBe(2)
+  await eventually(() => pool.pool.liveCount).toBe(2)
   expect(await answersOfAll(pool)).toEqual(new Set(['v2']))
   expect(pool.pool.restartCount).toBe(1)
   expect(pool.logged[0]).toBe(
@@ -109,11 +110,11 @@ test('a snapshot that kills every thread is published, and the next one brings t
   await pool.pool.publish(
     faulty({ stable: [upstream.port] }, 'throw', { times: 1_000_000, threads: [0, 1] }),
   )
-  await expect.poll(() => pool.pool.liveCount).toBe(0)
+  await eventually(() => pool.pool.liveCount).toBe(0)
   // They are started again and again, each time after twice as long.
-  await expect.poll(() => pool.pool.restartCount, { timeout: 10_000 }).toBeGreaterThan(3)
+  await eventually(() => pool.pool.restartCount).toBeGreaterThan(3)
   await pool.pool.publish(snapshotOf({ stable: [upstream.port] }))
-  await expect.poll(() => pool.pool.liveCount, { timeout: 15_000 }).toBe(2)
+  await eventually(() => pool.pool.liveCount).toBe(2)
   expect(await answersOfAll(pool)).toEqual(new Set(['v1']))
 })
 

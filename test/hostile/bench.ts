@@ -166,8 +166,8 @@ async function prepare(proxy: ProxyProcess, script: Script): Promise<Bench> {
   let concurrent = 0
   upstream.script = async (received) => {
     bench.mostConcurrent = Math.max(bench.mostConcurrent, ++concurrent)
-    void received.whole.then(() => concurrent--)
     await script(received)
+    concurrent--
   }
   return bench
 }

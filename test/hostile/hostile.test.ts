@@ -32,8 +32,12 @@ function run(side: string, play: typeof playClient): void {
   })
 }
 
-describe('clients', () => run('client-h1', playClient))
-describe('upstreams', () => run('upstream-h1', playUpstream))
+describe('clients', () => {
+  run('client-h1', playClient)
+})
+describe('upstreams', () => {
+  run('upstream-h1', playUpstream)
+})
 
 test('what is left out exists', () => {
   const names = [...casesOf('client-h1'), ...casesOf('upstream-h1')].map(({ name }) => name)

@@ -15,8 +15,10 @@ import type { ThreadContext } from '../context.ts'
 import { type Downstream, Exchange } from '../exchange.ts'
 import { type Failure, REQUEST_FAULTS, type RequestFault } from '../failure.ts'
 import { createPeer, type Peer } from '../forwarding.ts'
+import { adopt } from './adopt.ts'
 import { ChunkedDecoder } from './chunked.ts'
 import { BY_LENGTH, CHUNKED, NO_BODY } from './framing.ts'
+import { INLINE_BYTES } from './outbox.ts'
 import type { ResponseHead } from './response-head.ts'
 import { ResponseWriter } from './response-writer.ts'
 
@@ -64,8 +66,11 @@ export class DownstreamConnection implements Downstream {
   #expectsContinue = false
   #isPersistent = true
 
-  constructor(context: ThreadContext, socket: Socket) {
+  /** `accepted` comes from a server with `pauseOnConnect`. */
+  constructor(context: ThreadContext, accepted: Socket) {
     this.#context = context
+    const { scratch } = context.buffers
+    const socket = adopt(accepted, scratch, (bytes, byteCount) => this.#onRead(bytes, byteCount))
     this.#socket = socket
     this.#writer = new ResponseWriter(socket)
     const address = plainAddress(socket.remoteAddress ?? '')
@@ -74,7 +79,6 @@ export class DownstreamConnection implements Downstream {
     this.#deadlineMs = context.nowMs + context.table.timeouts.headMs
     context.tally[THREAD.accepted]!++
     socket
-      .on('data', (bytes: Buffer) => this.#onData(bytes))
       .on('end', () => this.#onEnd())
       .on('drain', () => this.#onDrain())
       .on('error', () => socket.destroy())
@@ -98,6 +102,11 @@ export class DownstreamConnection implements Downstream {
     if (this.#exchange.isActive || this.#state !== HEAD || this.#rest !== null) return
     if (this.unsentBytes === 0) this.destroy()
     else this.#close()
+  }
+
+  /** Calls back when the connection is closed. */
+  onClosed(listener: () => void): void {
+    this.#socket.once('close', listener)
   }
 
   /** Called every 250 ms with the time by which deadlines are due. */
@@ -141,6 +150,14 @@ export class DownstreamConnection implements Downstream {
     this.#unsentBefore = unsentBytes
     this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
     return true
+  }
+
+  /** The bytes may be shared: small ones are used up or copied before this returns, large ones are copied first. */
+  #onRead(bytes: Buffer, byteCount: number): void {
+    const read = bytes.subarray(0, byteCount)
+    this.#onData(byteCount > INLINE_BYTES ? Buffer.from(read) : read)
+    if (this.#rest !== null && this.#rest.buffer === bytes.buffer)
+      this.#rest = Buffer.from(this.#rest)
   }
 
   #onData(bytes: Buffer): void {

@@ -319,6 +319,12 @@ export class UpstreamConnection {
       this.close()
     }
     this.#user = null
-    user?.onUpstreamFailure(reason, isUntouched)
+    if (user === null) return
+    try {
+      user.onUpstreamFailure(reason, isUntouched)
+    } catch (error) {
+      this.#context.report(error)
+      user.onUpstreamFailure('internal', false)
+    }
   }
 }

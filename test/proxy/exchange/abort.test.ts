@@ -1,6 +1,7 @@
 /** A client that leaves: its request is cancelled upstream at once, and is nobody's error. */
 
 import { expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { type Client, connectClient } from './client.ts'
 import { type Proxy, startProxy } from './proxy.ts'
 import { type Script, startUpstream } from './upstream.ts'
@@ -26,7 +27,7 @@ const CASES = [
 ] as const
 
 async function expectGivenUp(proxy: Proxy): Promise<void> {
-  await expect.poll(() => proxy.counted().finished, { interval: 2 }).toBe(1)
+  await eventually(() => proxy.counted().finished).toBe(1)
   expect(proxy.counted()).toMatchObject({
     started: 1,
     clientAborts: 1,
@@ -44,12 +45,12 @@ for (const [sign, leave] of Object.entries(LEAVING)) {
     const client = await connectClient(proxy.port)
     client.send(request)
     const received = await upstream.request(0)
-    if (script === endless) await expect.poll(() => client.reader.unread).toContain('abc')
+    if (script === endless) await eventually(() => client.reader.unread).toContain('abc')
     leave(client)
     await received.gone()
     await expectGivenUp(proxy)
     expect(upstream.requests).toHaveLength(1)
-    await expect.poll(() => proxy.thread('closed')).toBe(1)
+    await eventually(() => proxy.thread('closed')).toBe(1)
   })
 }
 
@@ -59,7 +60,7 @@ test('a client that leaves while the upstream connection is being made is counte
   const client = await connectClient(proxy.port)
   client.send(GET)
   client.reset()
-  await expect.poll(() => proxy.thread('closed')).toBe(1)
+  await eventually(() => proxy.thread('closed')).toBe(1)
   await expectGivenUp(proxy)
   expect(proxy.thread('upstreamClosed')).toBe(proxy.thread('upstreamOpened'))
 })
@@ -69,7 +70,7 @@ test('a client that leaves before it asked leaves no trace but its connection', 
   const client = await connectClient(proxy.port)
   client.send('GET / HT')
   client.reset()
-  await expect.poll(() => proxy.thread('closed')).toBe(1)
+  await eventually(() => proxy.thread('closed')).toBe(1)
   expect(proxy.counted().started).toBe(0)
 })
 
@@ -80,7 +81,7 @@ test('a hundred clients that leave at once leave nothing behind', async () => {
   for (const client of clients) client.send(GET)
   await upstream.request(99)
   for (const client of clients) client.reset()
-  await expect.poll(() => upstream.openCount).toBe(0)
-  await expect.poll(() => proxy.counted().clientAborts).toBe(100)
+  await eventually(() => upstream.openCount).toBe(0)
+  await eventually(() => proxy.counted().clientAborts).toBe(100)
   expect(proxy.thread('upstreamClosed')).toBe(100)
 })

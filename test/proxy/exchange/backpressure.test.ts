@@ -5,10 +5,11 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { type Client, connectClient } from './client.ts'
 import { chunked } from './pieces.ts'
 import { type Proxy, startProxy } from './proxy.ts'
-import { type Received, startUpstream } from './upstream.ts'
+import { startUpstream } from './upstream.ts'
 
 const MIB = 1024 * 1024
 /** Far more than the kernel holds for two connections, which is at most 6 MiB and 4 MiB each. */
@@ -194,9 +195,8 @@ test("buffers smaller than the socket's own do not stop a request for good", asy
 test('a kept upstream connection is never paused, whatever read was the last of an answer', async () => {
   // An answer is read to its end while its client reads nothing, and its last piece is one too many. How much
   // that is depends on the kernel, so it is measured first and then approached piece by piece.
-  const sizeOf = (target: string): number => Number(target.slice(1))
   const upstream = await startUpstream((received) => {
-    received.answer(200, Buffer.alloc(sizeOf(received.target), 'x'))
+    received.answer(200, Buffer.alloc(Number(received.target.slice(1)), 'x'))
   })
   const proxy = await startProxy({ stable: [upstream.port], limits: { bufferBytes: 1 } })
   const holding = async (size: number): Promise<Client> => {
@@ -228,7 +228,7 @@ async function holdAnswer(
 ): Promise<void> {
   client.reader.hold()
   client.send(`GET / HTTP/1.1\r\nHost: test\r\n${options.line}\r\n`)
-  await expect.poll(() => proxy.counted().finished).toBe(1)
+  await eventually(() => proxy.counted().finished).toBe(1)
   expect(proxy.counted().responseBytes).toBe(options.byteCount)
 }
 
@@ -263,16 +263,15 @@ test('a client that takes nothing of the tail for too long is cut off', async ()
   const proxy = await startProxy({ stable: [upstream.port], limits })
   const client = await connectClient(proxy.port)
   await holdAnswer(client, proxy, { byteCount, line: 'Connection: close\r\n' })
+  await proxy.advance(29_000)
+  expect(proxy.thread('closed')).toBe(0)
   await proxy.advance(31_000)
-  await proxy.advance(31_000)
-  await expect.poll(() => proxy.thread('closed')).toBe(1)
+  await eventually(() => proxy.thread('closed')).toBe(1)
 })
 
 test('a client that takes nothing in the middle of an answer is cut off, and counts as gone', async () => {
   const sent = { bytes: 0 }
-  let received: Received | undefined
   const upstream = await startUpstream(async (request) => {
-    received = request
     request.send(`HTTP/1.1 200 OK\r\ncontent-length: ${HUGE}\r\n\r\n`)
     await pour(request.socket, Buffer.alloc(MIB), { totalBytes: HUGE, sent })
   })
@@ -280,12 +279,10 @@ test('a client that takes nothing in the middle of an answer is cut off, and cou
   const client = await connectClient(proxy.port)
   client.reader.hold()
   client.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-  await upstream.request(0)
+  const received = await upstream.request(0)
   await standstill(proxy, () => sent.bytes)
   await proxy.advance(31_000)
   await proxy.advance(31_000)
-  await expect
-    .poll(() => proxy.counted())
-    .toMatchObject({ finished: 1, clientAborts: 1, errors: 0 })
-  await received?.gone()
+  await eventually(() => proxy.counted()).toMatchObject({ finished: 1, clientAborts: 1, errors: 0 })
+  expect(await received.gone()).not.toBe('open')
 })

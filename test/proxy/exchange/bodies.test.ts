@@ -1,6 +1,6 @@
 /** Bodies arrive byte for byte, however they are framed and cut, in both directions. */
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom } from '../../sim/random.ts'
 import { type Client, connectClient } from './client.ts'

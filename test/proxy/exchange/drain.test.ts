@@ -1,7 +1,9 @@
 /** How a proxy ends: nobody who was promised an answer goes without, and nothing lasts longer than it may. */
 
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { connectClient } from './client.ts'
 import { valueOf } from './message.ts'
 import { startProxy } from './proxy.ts'
@@ -25,18 +27,18 @@ test('idle connections are closed, requests under way are answered with a close'
   busy.send(GET.replace('/', '/busy'))
   streaming.send(GET)
   await upstream.request(2)
-  await expect.poll(() => streaming.reader.unread).toContain('abc')
+  await eventually(() => streaming.reader.unread).toContain('abc')
 
   let isDrained = false
-  const drained = proxy.server.drain(60_000).then(() => {
+  const drained = proxy.server.drain(60_000).finally(() => {
     isDrained = true
   })
   expect(await idle.reader.end()).not.toBe('open')
   expect(await fresh.reader.end()).not.toBe('open')
-  await expect(refused(proxy.port)).resolves.toBe('ECONNREFUSED')
+  expect(await refusal(proxy.port)).toBe('ECONNREFUSED')
   expect(isDrained).toBe(false)
 
-  const [held] = upstream.requests.filter(({ target }) => target === '/busy')
+  const held = upstream.requests.find(({ target }) => target === '/busy')
   held!.answer(200, 'done')
   const answer = await busy.answer()
   expect(answer.body.toString()).toBe('done')
@@ -50,7 +52,7 @@ test('idle connections are closed, requests under way are answered with a close'
   for (const client of [busy, streaming]) client.end()
   await drained
   expect(proxy.thread('closed')).toBe(proxy.thread('accepted'))
-  await expect.poll(() => upstream.openCount).toBe(0)
+  await eventually(() => upstream.openCount).toBe(0)
 })
 
 test('a request whose head is half here is answered too', async () => {
@@ -68,13 +70,31 @@ test('a request whose head is half here is answered too', async () => {
   await drained
 })
 
+test('requests that have arrived unread are answered, over idle connections and new ones', async () => {
+  const upstream = await startUpstream()
+  const proxy = await startProxy({ stable: [upstream.port] })
+  const idle = await connectClient(proxy.port)
+  expect((await idle.get('/')).status).toBe(200)
+  const fresh = await connectClient(proxy.port)
+  for (const client of [idle, fresh]) client.send(GET)
+  const drained = proxy.server.drain(60_000)
+  for (const client of [idle, fresh]) {
+    // oxlint-disable-next-line no-await-in-loop
+    const answer = await client.answer()
+    expect(answer.status).toBe(200)
+    expect(valueOf(answer, 'connection')).toBe('close')
+    client.end()
+  }
+  await drained
+})
+
 test('the tail of the last answer is not cut off', async () => {
   const upstream = await startUpstream((received) => received.answer(200, Buffer.alloc(24 * MIB)))
   const proxy = await startProxy({ stable: [upstream.port], limits: { bufferBytes: 48 * MIB } })
   const client = await connectClient(proxy.port)
   client.reader.hold()
   client.send(GET)
-  await expect.poll(() => proxy.counted().finished).toBe(1)
+  await eventually(() => proxy.counted().finished).toBe(1)
   const drained = proxy.server.drain(60_000)
   client.reader.resume()
   expect((await client.answer()).body.length).toBe(24 * MIB)
@@ -99,12 +119,11 @@ test('what is not finished in time is cut off', async () => {
 test('without connections it ends at once', async () => {
   const proxy = await startProxy({ stable: [] })
   await proxy.server.drain(60_000)
+  expect(proxy.thread('accepted')).toBe(0)
 })
 
-function refused(port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    connect({ port, host: '127.0.0.1' })
-      .on('connect', () => resolve(undefined))
-      .on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
-  })
+/** Resolves with the code of the error that a connection meets. */
+async function refusal(port: number): Promise<string | undefined> {
+  const [error]: NodeJS.ErrnoException[] = await once(connect({ port, host: '127.0.0.1' }), 'error')
+  return error?.code
 }

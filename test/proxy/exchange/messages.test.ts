@@ -1,6 +1,7 @@
 /** Messages without a body, interim answers, expectations, and what becomes of the connection after each. */
 
 import { describe, expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { connectClient } from './client.ts'
 import { valueOf, valuesOf } from './message.ts'
 import { startProxy } from './proxy.ts'
@@ -75,7 +76,7 @@ describe('Expect: 100-continue', () => {
     const client = await connectClient(proxy.port)
     client.send(HEAD)
     expect(valueOf((await upstream.request(0)).head, 'expect')).toBe('100-continue')
-    await expect.poll(() => client.reader.unread).toMatch(/^HTTP\/1\.1 100 Continue\r\n/)
+    await eventually(() => client.reader.unread).toMatch(/^HTTP\/1\.1 100 Continue\r\n/)
     client.send('hello')
     const answer = await client.answer()
     expect(answer.body.toString()).toBe('hello')
@@ -107,7 +108,7 @@ describe('Expect: 100-continue', () => {
     expect(answer).toMatchObject({ status: 401, interim: [] })
     expect(valueOf(answer, 'connection')).toBe('close')
     expect(await client.reader.end()).toBe('ended')
-    await expect.poll(() => upstream.openCount).toBe(0)
+    await eventually(() => upstream.openCount).toBe(0)
   })
 
   test('any other expectation is a 417 that no upstream hears of', async () => {

@@ -23,7 +23,7 @@ export async function writePieces(
 ): Promise<void> {
   const cuts = Array.from({ length: options.cutCount }, () =>
     Math.floor(options.random() * bytes.length),
-  ).sort((a, b) => a - b)
+  ).toSorted((a, b) => a - b)
   let start = 0
   for (const end of [...cuts, bytes.length]) {
     if (socket.destroyed) return

@@ -1,6 +1,7 @@
 /** Requests that a client sends before their predecessors are answered. */
 
 import { expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { connectClient } from './client.ts'
 import { startProxy } from './proxy.ts'
 import { startUpstream } from './upstream.ts'
@@ -35,6 +36,19 @@ test('pipelined requests are answered in order, one at a time', async () => {
   expect(mostActive).toBe(1)
 })
 
+test('what follows a request that closes the connection is not read', async () => {
+  const upstream = await startUpstream()
+  const proxy = await startProxy({ stable: [upstream.port] })
+  const client = await connectClient(proxy.port)
+  client.send(
+    'GET /1 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: test\r\n\r\n',
+  )
+  expect((await client.answer()).status).toBe(200)
+  expect(await client.reader.end()).toBe('ended')
+  expect(client.reader.unread).toBe('')
+  expect(upstream.targets).toEqual(['/1'])
+})
+
 test('a flood of 5000 pipelined requests is answered in order', async () => {
   const upstream = await startUpstream()
   const proxy = await startProxy({ stable: [upstream.port] })
@@ -57,7 +71,8 @@ test('local answers in a pipeline do not grow the stack', async () => {
   const count = 20_000
   client.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(count))
   client.reader.discard()
-  await expect.poll(() => proxy.localCount(404), { timeout: 10_000 }).toBe(count)
+  await eventually(() => proxy.localCount(404)).toBe(count)
+  expect(proxy.thread('closed')).toBe(0)
 })
 
 test('a client that does not read its answers is not asked for more requests', async () => {
@@ -71,7 +86,7 @@ test('a client that does not read its answers is not asked for more requests', a
   client.reader.hold()
   const count = 6_000
   client.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(count))
-  await expect.poll(() => upstream.requests.length).toBeGreaterThan(10)
+  await eventually(() => upstream.requests.length).toBeGreaterThan(10)
 
   let seen = -1
   // At rest: nothing has come for three sweeps.

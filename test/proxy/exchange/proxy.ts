@@ -7,6 +7,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
+import { eventually } from './eventually.ts'
 import {
   CODE_COUNT,
   createTallyBuffer,
@@ -155,9 +156,14 @@ export class Proxy {
   /** Resolves after that many sweeps of the server's own: each reads the clock once. */
   async sweeps(count: number): Promise<void> {
     const until = this.#clockReadings + count
-    await expect
-      .poll(() => this.#clockReadings, { interval: 10, timeout: 10_000 })
-      .toBeGreaterThanOrEqual(until)
+    await eventually(() => this.#clockReadings).toBeGreaterThanOrEqual(until)
+  }
+
+  /** Resolves after the turn of the event loop that began to connect upstream, and before the one that hears of it. */
+  async connecting(): Promise<void> {
+    const before = this.thread('upstreamOpened')
+    // oxlint-disable-next-line no-await-in-loop
+    while (this.thread('upstreamOpened') === before) await setImmediate()
   }
 
   thread(counter: keyof typeof THREAD): number {
@@ -211,9 +217,10 @@ export async function startProxy(setup: Setup, random: () => number = Math.rando
   proxy.port = await proxy.server.listen({ name: 'test', host: '127.0.0.1', port: 0 }, false)
   onTestFinished(async () => {
     proxy.server.close()
-    await expect
-      .poll(() => [proxy.thread('closed'), proxy.thread('upstreamClosed')], { interval: 2 })
-      .toEqual([proxy.thread('accepted'), proxy.thread('upstreamOpened')])
+    await eventually(() => [proxy.thread('closed'), proxy.thread('upstreamClosed')]).toEqual([
+      proxy.thread('accepted'),
+      proxy.thread('upstreamOpened'),
+    ])
     for (const series of [STABLE, CANARY]) expectBalance(proxy.counted(series))
     expect(proxy.bugs).toEqual([])
   })

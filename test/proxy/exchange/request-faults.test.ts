@@ -1,6 +1,7 @@
 /** Clients that are slow, or break the rules in the middle of a request. */
 
 import { describe, expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { connectClient } from './client.ts'
 import { valueOf } from './message.ts'
 import { startProxy } from './proxy.ts'
@@ -87,7 +88,7 @@ describe('too slow', () => {
     const proxy = await startProxy({ stable: [upstream.port] })
     const client = await connectClient(proxy.port)
     client.send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\nabc')
-    await expect.poll(() => client.reader.unread).toContain('abc')
+    await eventually(() => client.reader.unread).toContain('abc')
     await proxy.advance(31_000)
     expect(await client.reader.end()).not.toBe('open')
     expect(client.reader.unread).not.toContain('\r\n0\r\n')
@@ -161,7 +162,7 @@ describe('too large', () => {
     expect(proxy.thread('refused')).toBe(1)
     expect(proxy.thread('accepted')).toBe(2)
     first.end()
-    await expect.poll(() => proxy.thread('closed')).toBe(1)
+    await eventually(() => proxy.thread('closed')).toBe(1)
     expect((await (await connectClient(proxy.port)).get('/')).status).toBe(200)
   })
 })
@@ -181,7 +182,7 @@ describe('broken', () => {
     expect(answer.status).toBe(400)
     expect(valueOf(answer, 'connection')).toBe('close')
     expect(await client.reader.end()).toBe('ended')
-    await expect.poll(() => upstream.openCount).toBe(0)
+    await eventually(() => upstream.openCount).toBe(0)
     for (const received of upstream.requests) expect(received.isWhole).toBe(false)
     expect(proxy.counted()).toMatchObject({ codes: { 'POST 400': 1 }, errors: 0, failures: {} })
   })
@@ -193,7 +194,7 @@ describe('broken', () => {
     const proxy = await startProxy({ stable: [upstream.port] })
     const client = await connectClient(proxy.port)
     client.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
-    await expect.poll(() => client.reader.unread).toContain('abc')
+    await eventually(() => client.reader.unread).toContain('abc')
     client.send('xyz\r\n')
     expect(await client.reader.end()).not.toBe('open')
     await upstream.requests[0]!.gone()
@@ -219,6 +220,6 @@ describe('broken', () => {
     client.send(Buffer.alloc(1_000_000))
     await proxy.advance(2_500)
     client.send(Buffer.alloc(1_000_000))
-    await expect.poll(() => proxy.thread('closed')).toBe(1)
+    await eventually(() => proxy.thread('closed')).toBe(1)
   })
 })

@@ -1,6 +1,7 @@
 /** Upstream connections that are used again: when they are, when not, and what is done when one turns out dead. */
 
 import { expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { connectClient } from './client.ts'
 import { valueOf } from './message.ts'
 import { startProxy } from './proxy.ts'
@@ -145,7 +146,7 @@ test('an answer before the request was sent whole is passed on; neither connecti
   expect(answer.body.toString()).toBe('early')
   expect(valueOf(answer, 'connection')).toBe('close')
   expect(await client.reader.end()).toBe('ended')
-  await expect.poll(() => upstream.openCount).toBe(0)
+  await eventually(() => upstream.openCount).toBe(0)
   expect(upstream.requests[0]!.isWhole).toBe(false)
   expect(proxy.counted()).toMatchObject({ codes: { 'POST 200': 1 }, errors: 0 })
 })
@@ -173,7 +174,7 @@ test('an upload that is refused early ends, though the client goes on sending', 
   client.send(Buffer.alloc(32 * 1024 * 1024))
   expect((await client.answer()).status).toBe(413)
   expect(proxy.counted().codes).toEqual({ 'POST 413': 1 })
-  await expect.poll(() => proxy.thread('upstreamClosed')).toBe(1)
+  await eventually(() => proxy.thread('upstreamClosed')).toBe(1)
 })
 
 test('a connection whose request is not yet sent is not used again', async () => {
@@ -181,7 +182,7 @@ test('a connection whose request is not yet sent is not used again', async () =>
   const upstream = await startUpstream(async (received) => {
     if (received.target === '/2') return received.answer(200, 'second')
     received.reader.hold()
-    await expect.poll(() => proxy.counted().requestBytes).toBe(size)
+    await eventually(() => proxy.counted().requestBytes).toBe(size)
     received.answer(200, 'first')
   })
   const size = 14 * 1024 * 1024
@@ -206,7 +207,7 @@ test('the connection used last is used first, and those not used are closed in t
   await proxy.advance(100_000)
   await clients[0]!.get('/')
   await proxy.advance(30_000)
-  await expect.poll(() => upstream.openCount).toBe(1)
+  await eventually(() => upstream.openCount).toBe(1)
   await clients[1]!.get('/')
   expect(upstream.connectionCount).toBe(3)
 })
@@ -220,7 +221,7 @@ test('a kept connection that the upstream closes is let go', async () => {
   const client = await connectClient(proxy.port)
   client.send(POST)
   expect((await client.answer()).status).toBe(200)
-  await expect.poll(() => proxy.thread('upstreamClosed')).toBe(1)
+  await eventually(() => proxy.thread('upstreamClosed')).toBe(1)
   client.send(POST)
   expect((await client.answer()).status).toBe(200)
   expect(upstream.connectionCount).toBe(2)

@@ -1,23 +1,16 @@
 /** Which variant a request goes to, and what a new snapshot changes for requests under way. */
 
-import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { connectClient } from './client.ts'
 import { valueOf, valuesOf } from './message.ts'
-import { CANARY, type Proxy, STABLE, startProxy } from './proxy.ts'
+import { CANARY, STABLE, startProxy } from './proxy.ts'
 import { type Script, startUpstream } from './upstream.ts'
 
 const named =
   (name: string): Script =>
   (received) =>
     received.answer(200, name)
-
-/** Resolves after the turn of the event loop that began to connect, and before the one that hears of it. */
-async function connecting(proxy: Proxy): Promise<void> {
-  const before = proxy.thread('upstreamOpened')
-  // oxlint-disable-next-line no-await-in-loop
-  while (proxy.thread('upstreamOpened') === before) await setImmediate()
-}
 
 test('no route is a 404 with a reason, and the connection goes on', async () => {
   const upstream = await startUpstream()
@@ -163,7 +156,7 @@ describe('a new snapshot', () => {
     await client.get('/')
     await client.get('/', 'X-Version: canary\r\n')
     proxy.use({ stable: [stable.port], route })
-    await expect.poll(() => canary.openCount).toBe(0)
+    await eventually(() => canary.openCount).toBe(0)
     await client.get('/')
     expect(stable.connectionCount).toBe(1)
   })
@@ -180,7 +173,7 @@ describe('a new snapshot', () => {
       const client = await connectClient(proxy.port)
       const body = method === 'POST' ? 'Content-Length: 3\r\n\r\nabc' : '\r\n'
       client.send(`${method} / HTTP/1.1\r\nHost: test\r\n${body}`)
-      await connecting(proxy)
+      await proxy.connecting()
       proxy.use({ stable: [stable.port] })
       const answer = await client.answer()
       expect(answer.body.toString()).toBe(method === 'POST' ? 'stable abc' : 'stable ')
@@ -195,7 +188,7 @@ describe('a new snapshot', () => {
     const proxy = await startProxy({ stable: [upstream.port] })
     const client = await connectClient(proxy.port)
     client.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-    await connecting(proxy)
+    await proxy.connecting()
     proxy.use({ stable: [], route: { name: 'other' } })
     expect((await client.answer()).status).toBe(404)
     expect((await client.get('/')).status).toBe(503)

@@ -8,6 +8,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
+import { eventually } from './eventually.ts'
 import { framingOf, type Head, readBody, readHead } from './message.ts'
 import { BrokenOff, type Ending, SocketReader } from './reader.ts'
 
@@ -112,7 +113,7 @@ export class Upstream {
 
   /** Resolves with the request of that number, from 0, when its head has arrived. */
   async request(index: number): Promise<Received> {
-    await expect.poll(() => this.requests.length, { interval: 2 }).toBeGreaterThan(index)
+    await eventually(() => this.requests.length).toBeGreaterThan(index)
     return this.requests[index]!
   }
 
