@@ -7,27 +7,13 @@ import type { PathMatch } from '../../proxy/snapshot.ts'
 import type { Token } from '../config/config.ts'
 import type { Engine } from '../rollout/engine.ts'
 import type { Store } from '../store/contract.ts'
+import type { SeriesWindows } from '../series.ts'
 import type { StreamLimits } from './stream.ts'
-
-/** The rolling windows that routes show, shortest first. */
-export const WINDOW_NAMES = ['10s', '1m', '5m'] as const
-export type WindowName = (typeof WINDOW_NAMES)[number]
-
-/** One variant in one rolling window. */
-export interface WindowStats {
-  readonly requestCount: number
-  readonly errorCount: number
-  /** 0 to 1; null without requests, as the percentiles in microseconds are. */
-  readonly errorRatio: number | null
-  readonly p50Us: number | null
-  readonly p95Us: number | null
-  readonly p99Us: number | null
-}
 
 export interface VariantState {
   /** Name of the upstream. */
   readonly upstream: string
-  readonly windows: Readonly<Record<WindowName, WindowStats>>
+  readonly windows: SeriesWindows
 }
 
 /** A route as it is served now. */

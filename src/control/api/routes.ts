@@ -1,10 +1,11 @@
 /** Routes over HTTP: where their traffic goes, and how each variant fares. */
 
+import type { WindowStats } from '../../analyzer/window.ts'
 import { z } from 'zod'
 import { CodedError } from '../coded-error.ts'
 import { answers } from './answers.ts'
 import type { Api } from './api.ts'
-import type { ApiDeps, RouteState, VariantState, WindowStats } from './deps.ts'
+import type { ApiDeps, RouteState, VariantState } from './deps.ts'
 import { type RouteView, RouteList, RouteView as RouteSchema, type VariantView } from './schema.ts'
 import type { WindowView } from './schema.ts'
 

@@ -8,7 +8,7 @@
  */
 
 import { z } from 'zod'
-import { WINDOW_NAMES } from './deps.ts'
+import { WINDOW_NAMES } from '../series.ts'
 
 export const PHASES = [
   'progressing',

@@ -2,7 +2,7 @@
  * Status in words: the table of all routes, the page of one route, and the one line for logs.
  */
 
-import type { WindowName } from '../api/deps.ts'
+import type { WindowName } from '../series.ts'
 import { eventTable } from './events.ts'
 import { clock, count, latency, percent, ratio, span } from './format.ts'
 import type { Paint } from './paint.ts'

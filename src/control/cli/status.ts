@@ -11,7 +11,7 @@ import { oneOf } from './kinds.ts'
 import { detailLines, overviewTable, tickerLine } from './status-lines.ts'
 import type { EventView, RolloutView, RouteView } from '../api/schema.ts'
 import { hasEnded } from './phase.ts'
-import { WINDOW_NAMES, type WindowName } from '../api/deps.ts'
+import { WINDOW_NAMES, type WindowName } from '../series.ts'
 
 /** All that a screen of status shows. */
 export interface Status {

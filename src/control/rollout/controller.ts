@@ -26,7 +26,7 @@ import type {
 } from './engine.ts'
 import { type Finding, judgeWindow } from './guard.ts'
 import { Ledger } from './ledger.ts'
-import type { Log } from './log.ts'
+import type { Log } from '../log.ts'
 import { createQueue, type Lane } from './queue.ts'
 import { settleStables, whyBlocked } from './reconcile.ts'
 import { requireAllowed, requireExpected, requirePlace, requireStart } from './refuse.ts'

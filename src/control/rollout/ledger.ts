@@ -12,7 +12,7 @@ import type { JournalEntry, KeptReply, Store } from '../store/contract.ts'
 import type { Book } from './book.ts'
 import type { Change } from './change.ts'
 import type { Routing } from './engine.ts'
-import type { Log } from './log.ts'
+import type { Log } from '../log.ts'
 
 /** After how many writes the store saves the fold, so that starting is short. */
 export const COMPACT_EVERY = 1_000

@@ -9,7 +9,7 @@ import type { WindowCounts } from '../../analyzer/window.ts'
 import type { Book, RunningRollout } from './book.ts'
 import type { Analysis, Evidence } from './engine.ts'
 import type { Finding } from './guard.ts'
-import type { Log } from './log.ts'
+import type { Log } from '../log.ts'
 import type { Plan, RolloutEvent } from './state.ts'
 
 export interface WatchOptions {

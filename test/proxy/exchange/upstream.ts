@@ -24,6 +24,8 @@ export class Received {
   /** Resolves with the body once it is whole; never where it is cut. */
   readonly whole: Promise<Buffer>
   isWhole = false
+  /** Whether another request has come on the connection since. */
+  isFollowed = false
   bodyBytes = 0
   readonly #pieces: Buffer[] = []
   readonly #onWhole: (body: Buffer) => void
@@ -140,11 +142,13 @@ export class Upstream {
   }
 
   async #serve(place: { socket: Socket; reader: SocketReader; connection: number }): Promise<void> {
+    let received: Received | undefined
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop
       const head = await readHead(place.reader)
       if (head === null) return
-      const received = new Received(head, place)
+      if (received !== undefined) received.isFollowed = true
+      received = new Received(head, place)
       this.requests.push(received)
       this.#run(received)
       // oxlint-disable-next-line no-await-in-loop
