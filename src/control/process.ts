@@ -36,7 +36,8 @@ const clock = { nowMs: () => Math.floor(performance.timeOrigin + performance.now
 /** Runs until SIGTERM or SIGINT; resolves to the exit code. */
 export async function runProcess(options: { readonly configFile: string }): Promise<number> {
   const log = createLog((line) => process.stderr.write(line), clock.nowMs)
-  let config = loadConfig(options.configFile)
+  const startedWith = loadConfig(options.configFile)
+  let config = startedWith
   await requireFreeAddresses([...config.proxy.listeners, { name: 'admin', ...config.control }])
   // Taken down in the opposite order, also when one of them cannot start.
   await using parts = new AsyncDisposableStack()
@@ -122,7 +123,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
 
   async function take(next: Config): Promise<void> {
     try {
-      for (const sentence of structuralChanges(config, next)) log.warn(sentence)
+      for (const sentence of structuralChanges(startedWith, next)) log.warn(sentence)
       await engine.reconfigure(next)
       config = next
       reload.isSuccessful = true
@@ -130,7 +131,8 @@ export async function runProcess(options: { readonly configFile: string }): Prom
       log.info('The configuration is loaded anew')
     } catch (error) {
       reload.isSuccessful = false
-      log.error(`The configuration cannot be taken: ${messageOf(error)}`)
+      watch.failed()
+      log.error(`The configuration cannot be taken: ${messageOf(error)}; SIGHUP tries it again`)
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * Read buffers for upstream connections.
+ * Read buffers.
  *
  * Small answers are read into one scratch buffer that all connections share, since each read is used up
  * before the next. A body that goes on gets a buffer of its own, so that it can be written without a

@@ -2,61 +2,31 @@
  * The life of one request: match, assign, send, stream, retry, record. Hot.
  *
  * A downstream connection owns one exchange and uses it for each of its requests, so that a request makes
- * no object and no closure of its own. The downstream side is an interface, for HTTP/2 streams to come;
- * the upstream side is `UpstreamConnection`.
+ * no object and no closure of its own.
  *
  *     IDLE -> CONNECTING -> SENDING -> WAITING -> STREAMING -> IDLE
  *        \______________________^ over a kept connection; without a body straight to WAITING
  */
 
-import { randomUUID } from 'node:crypto'
 import { FIRST_CODE, THREAD } from '../analyzer/tally.ts'
-import { chooseVariant, forcedVariant, unitOf } from './assign.ts'
+import { Assignment } from './assignment.ts'
 import type { ThreadContext } from './context.ts'
+import type { Downstream } from './downstream.ts'
 import {
   type Failure,
   NO_ROUTE,
   REQUEST_FAULTS,
-  type RequestFault,
   UPSTREAM_FAILURES,
   type UpstreamFailure,
 } from './failure.ts'
-import { forwardingLines, type Peer } from './forwarding.ts'
+import { forwardingLines } from './forwarding.ts'
 import { BY_LENGTH, CHUNKED, NO_BODY } from './http1/framing.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { matchRoute } from './match.ts'
 import { Outcome } from './outcome.ts'
-import type { CompiledRoute, CompiledVariant } from './table.ts'
 import { chooseEndpoint } from './upstream/balance.ts'
 import { UpstreamConnection, type UpstreamUser } from './upstream/connection.ts'
-
-/** The side of the client, as an exchange needs it. */
-export interface Downstream {
-  readonly peer: Peer
-  /** Bytes written that the client's side of the kernel has not taken. */
-  readonly unsentBytes: number
-  /** Whether they are more than may be held; the exchange hears `onDownstreamDrain` when they are gone. */
-  readonly isFull: boolean
-  sendInformational(head: ResponseHead): void
-  /** `extraLines` go after the upstream's. */
-  sendHead(head: ResponseHead, extraLines: string): void
-  /** Returns whether the bytes are still in use afterwards. */
-  sendData(bytes: Buffer, start: number, end: number): boolean
-  sendEnd(): void
-  /** An answer of our own. */
-  sendFailure(failure: Failure, extraLines: string): void
-  flush(): void
-  /** Reads no more of the request until `resumeRequest`. */
-  pauseRequest(): void
-  resumeRequest(): void
-  /** The request's body is at fault: hands that back as `onRequestFault`, and goes on with no other request. */
-  refuseBody(fault: RequestFault): void
-  /** The answer is written; what is left of the request is the downstream's to read or refuse. */
-  onExchangeEnd(): void
-  /** Cuts the connection, so that the client sees that the answer is not whole. */
-  breakOff(): void
-}
 
 const IDLE = 0
 /** Waits for an upstream connection; nothing was sent. */
@@ -76,22 +46,18 @@ export class Exchange implements UpstreamUser {
 
   readonly #context: ThreadContext
   readonly #downstream: Downstream
+  readonly #assignment: Assignment
   readonly #outcome: Outcome
   #phase = IDLE
-  #route!: CompiledRoute
-  #variant!: CompiledVariant
   #upstream: UpstreamConnection | null = null
-  #forced: string | null = null
-  #unit: string | null = null
-  #tableVersion = 0
-
   #mayRetry = false
   #status = 0
-  #setCookieLine = ''
   /** The request's head before and after what depends on the variant. */
   #headBefore = ''
   #headAfter = ''
   #bodyKind = NO_BODY
+  /** The client keeps its body back until the upstream has said 100. */
+  #awaitsContinue = false
   /** The answer is not read further: the client does not keep up. */
   #isUpstreamPaused = false
   /** The request is not read further: the upstream does not keep up. */
@@ -102,6 +68,7 @@ export class Exchange implements UpstreamUser {
   constructor(context: ThreadContext, downstream: Downstream) {
     this.#context = context
     this.#downstream = downstream
+    this.#assignment = new Assignment(context)
     this.#outcome = new Outcome(context.tally)
   }
 
@@ -123,15 +90,12 @@ export class Exchange implements UpstreamUser {
     if (route === null) return this.#answerLocally(NO_ROUTE)
 
     this.#outcome.begin(head.methodIndex)
-    this.#route = route
-    this.#tableVersion = table.version
-    this.#forced = forcedVariant(route, head)
-    this.#unit = unitOf(route, head)
-    this.#setCookieLine = ''
-    if (this.#unit === null && route.sticky !== null) this.#mintUnit(route)
+    this.#assignment.begin(route, head)
     this.#bodyKind = head.bodyKind
-    this.#mayRetry = head.isIdempotent && head.bodyKind === NO_BODY
-    this.isRequestDone = head.bodyKind === NO_BODY
+    this.isRequestDone =
+      head.bodyKind === NO_BODY || (head.bodyKind === BY_LENGTH && head.contentLength === 0)
+    this.#mayRetry = head.isIdempotent && this.isRequestDone
+    this.#awaitsContinue = head.expectsContinue
     this.#isUpstreamPaused = false
     this.#isRequestPaused = false
     this.#headBefore =
@@ -139,39 +103,14 @@ export class Exchange implements UpstreamUser {
       head.keptLines() +
       forwardingLines(this.#downstream.peer, head)
     this.#headAfter = framingLines(head)
-    this.#assign()
     this.#attempt(true)
-  }
-
-  #mintUnit(route: CompiledRoute): void {
-    const { sticky } = route
-    if (sticky?.kind !== 'cookie' || !sticky.mint || route.variants.length === 1) return
-    this.#unit = randomUUID()
-    this.#setCookieLine = `set-cookie: ${sticky.name}=${this.#unit}; Path=/; HttpOnly; SameSite=Lax\r\n`
-  }
-
-  #assign(): void {
-    this.#variant = chooseVariant(
-      this.#route,
-      { forced: this.#forced, unit: this.#unit },
-      this.#context.random,
-    )
   }
 
   /** Chooses again where the table has changed since; false when the route is gone, which is then answered. */
   #renewAssignment(): boolean {
-    const { table } = this.#context
-    if (this.#tableVersion === table.version) return true
-    this.#tableVersion = table.version
-    const route = table.byName.get(this.#route.name)
-    if (route === undefined) {
-      this.#outcome.start(this.#variant.series)
-      this.#answer(NO_ROUTE, null)
-      return false
-    }
-    this.#route = route
-    this.#assign()
-    return true
+    if (this.#assignment.renew()) return true
+    this.#answer(NO_ROUTE, null)
+    return false
   }
 
   /**
@@ -180,7 +119,7 @@ export class Exchange implements UpstreamUser {
    */
   #attempt(mayReuse: boolean): boolean {
     const { table, nowMs, random } = this.#context
-    const endpoint = chooseEndpoint(this.#variant.endpoints, random)
+    const endpoint = chooseEndpoint(this.#assignment.variant.endpoints, random)
     if (endpoint === null) return this.#fail('unavailable')
     const kept = mayReuse ? endpoint.takeIdle() : undefined
     if (kept !== undefined) {
@@ -202,7 +141,7 @@ export class Exchange implements UpstreamUser {
     const upstream = this.#upstream!
     this.#upstream = null
     if (!this.#renewAssignment()) return upstream.close()
-    if (this.#variant.endpoints.includes(upstream.endpoint)) {
+    if (this.#assignment.variant.endpoints.includes(upstream.endpoint)) {
       this.#upstream = upstream
       this.#send(upstream)
     } else {
@@ -215,21 +154,21 @@ export class Exchange implements UpstreamUser {
 
   #send(upstream: UpstreamConnection): void {
     const { nowMs, table } = this.#context
-    this.#outcome.start(this.#variant.series)
-    upstream.outbox.text(this.#headBefore + this.#variant.lines + this.#headAfter)
-    if (this.isRequestDone) {
-      this.#phase = WAITING
+    this.#outcome.start(this.#assignment.variant.series)
+    upstream.outbox.text(this.#headBefore + this.#assignment.variant.lines + this.#headAfter)
+    this.#phase = this.isRequestDone ? WAITING : SENDING
+    if (this.isRequestDone || this.#awaitsContinue) {
       this.deadlineMs = nowMs + table.timeouts.responseHeadMs
     } else {
-      this.#phase = SENDING
-      this.deadlineMs = nowMs + table.timeouts.bodyStallMs
+      this.#armStall()
     }
   }
 
-  /** A piece of the request's body; the bytes are the exchange's to keep. */
+  /** A piece of the request's body. Up to `INLINE_BYTES` it may be overwritten afterwards, and the outbox has copied it. */
   onRequestData(bytes: Buffer, start: number, end: number): void {
     const upstream = this.#upstream
     if (upstream === null) return
+    this.#awaitsContinue = false
     this.#armStall()
     this.#outcome.countRequestBytes(end - start)
     if (this.#bodyKind === CHUNKED) upstream.outbox.text(`${(end - start).toString(16)}\r\n`)
@@ -266,6 +205,10 @@ export class Exchange implements UpstreamUser {
   }
 
   onInformational(head: ResponseHead): void {
+    if (head.status === 100 && this.#awaitsContinue && this.#phase === SENDING) {
+      this.#awaitsContinue = false
+      this.#armStall()
+    }
     this.#downstream.sendInformational(head)
   }
 
@@ -273,10 +216,9 @@ export class Exchange implements UpstreamUser {
     this.#phase = STREAMING
     this.#status = head.status
     this.#armStall()
-    this.#downstream.sendHead(
-      head,
-      head.hasDate ? this.#setCookieLine : this.#context.dateLine + this.#setCookieLine,
-    )
+    const { setCookieLine } = this.#assignment
+    const extraLines = head.hasDate ? setCookieLine : this.#context.dateLine + setCookieLine
+    this.#downstream.sendHead(head, extraLines)
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): boolean {
@@ -288,7 +230,7 @@ export class Exchange implements UpstreamUser {
   onResponseEnd(): void {
     this.#upstream = null
     this.#downstream.sendEnd()
-    this.#outcome.finish(this.#status, null, this.#route.errorByStatus)
+    this.#outcome.finish(this.#status, null, this.#assignment.route.errorByStatus)
     this.#end()
     this.#downstream.onExchangeEnd()
   }
@@ -322,9 +264,8 @@ export class Exchange implements UpstreamUser {
 
   /** The client is gone: cancels the upstream's work. */
   onClientGone(): void {
-    if (this.#phase === IDLE) return
     this.#dropUpstream()
-    this.#giveUp()
+    if (this.#phase !== IDLE) this.#giveUp()
   }
 
   /** The client broke the rules in the middle of its body, or the body did not come. */
@@ -342,6 +283,7 @@ export class Exchange implements UpstreamUser {
       case CONNECTING:
         return this.#failAndDrop('connectTimeout')
       case SENDING:
+        if (this.#awaitsContinue) return this.#failAndDrop('responseTimeout')
         if (!this.#isRequestPaused) return this.#downstream.refuseBody('timeout')
         if (!this.#isTaking(this.#upstream!.unsentBytes)) this.#failAndDrop('writeStalled')
         return
@@ -393,9 +335,9 @@ export class Exchange implements UpstreamUser {
   }
 
   #fail(reason: UpstreamFailure): false {
-    this.#outcome.start(this.#variant.series)
+    this.#outcome.start(this.#assignment.variant.series)
     if (this.#phase === STREAMING) {
-      this.#outcome.finish(this.#status, reason, this.#route.errorByStatus)
+      this.#outcome.finish(this.#status, reason, this.#assignment.route.errorByStatus)
       this.#end()
       this.#downstream.flush()
       this.#downstream.breakOff()
@@ -407,10 +349,10 @@ export class Exchange implements UpstreamUser {
 
   /** Ends the request with an answer of our own, which counts for the variant. */
   #answer(failure: Failure, reason: UpstreamFailure | null): void {
-    this.#outcome.start(this.#variant.series)
-    this.#outcome.finish(failure.status, reason, this.#route.errorByStatus)
+    this.#outcome.start(this.#assignment.variant.series)
+    this.#outcome.finish(failure.status, reason, this.#assignment.route.errorByStatus)
     this.#end()
-    this.#downstream.sendFailure(failure, this.#setCookieLine)
+    this.#downstream.sendFailure(failure, this.#assignment.setCookieLine)
     this.#downstream.flush()
     this.#downstream.onExchangeEnd()
   }
@@ -424,7 +366,7 @@ export class Exchange implements UpstreamUser {
   }
 
   #giveUp(): void {
-    this.#outcome.start(this.#variant.series)
+    this.#outcome.start(this.#assignment.variant.series)
     this.#outcome.giveUp()
     this.#end()
   }

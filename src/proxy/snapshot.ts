@@ -2,7 +2,7 @@
  * What control tells the proxy threads: one immutable, versioned snapshot of everything a request needs.
  *
  * Plain data, so that it crosses to the threads by structured clone. A thread compiles it once
- * (`match.ts`, `upstream/pool.ts`), swaps one reference and acknowledges the version.
+ * (`match.ts`, `table.ts`), swaps one reference and acknowledges the version.
  */
 
 export interface Listener {

@@ -157,7 +157,7 @@ test('where a port is taken nothing starts, and nothing is left', async () => {
   const listeners = [{ name: 'public', host: '127.0.0.1', port }]
   const started = startPool(snapshotOf({ stable: [] }), { listeners })
   await expect(started).rejects.toMatchObject({
-    code: 'routingFailed',
+    code: 'cannotListen',
     message: expect.stringContaining(`Cannot listen on 127.0.0.1:${port} (listener "public"): `),
   })
 })

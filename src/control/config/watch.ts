@@ -28,6 +28,8 @@ export interface WatchOptions {
 export interface ConfigWatch {
   start(): void
   stop(): void
+  /** The configuration that `onConfig` brought could not be taken, so the same content counts as new to `reload`. */
+  failed(): void
   /** Looks now and takes what is there, as SIGHUP asks for. Says what it found. */
   reload(): 'unchanged' | 'changed' | 'faulty'
 }
@@ -37,6 +39,8 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   /** Of the content that was last told; null until the first look, which compares with the one in force. */
   let told: string | null = null
   let previous: string | null = null
+  /** Whether what was last told is in force, as far as is known here. */
+  let isGood = true
   let timer: NodeJS.Timeout | undefined
 
   function look(): void {
@@ -50,18 +54,23 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     if (hash === told) return 'unchanged'
     const isFirst = told === null
     told = hash
+    isGood = false
     const { config, faults }: Checked =
       content.text === undefined ? content : checkConfig(content.text, file, env)
     if (config === undefined) {
       options.onFaults(faults)
       return 'faulty'
     }
+    isGood = true
     if (isFirst && isDeepStrictEqual(config, options.config)) return 'unchanged'
     options.onConfig(config)
     return 'changed'
   }
 
   return {
+    failed() {
+      isGood = false
+    },
     start() {
       timer ??= setInterval(look, intervalMs).unref()
     },
@@ -71,6 +80,8 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     },
     reload() {
       const content = readConfigText(file)
+      // Who asks for a faulty file again wants to hear of its faults again.
+      if (!isGood) told = ''
       return take(content, hashOf(content))
     },
   }

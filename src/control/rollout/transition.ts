@@ -157,10 +157,11 @@ function pause(state: Exclude<Live, { phase: 'paused' }>, event: Event<'pause'>)
 function resume(state: Extract<Live, { phase: 'paused' }>, event: Event<'resume'>): Transition {
   const why = `${event.actor} resumed it`
   if (holdAt(state.plan, state.stepIndex).durationMs === null) return advance(state, event, why)
-  return enter(state, event, { ...state, isRouted: true }, why)
+  const weightBp = plannedWeightBp(state.plan, state.stepIndex)
+  return enter(state, event, { ...state, weightBp, isRouted: weightBp === state.weightBp }, why)
 }
 
-/** A person's weight holds until a person resumes or promotes; the plan's next weight then takes its place. */
+/** A person's weight holds until a person resumes, which brings back the step's own, or promotes to the next. */
 function setWeight(state: Live, event: Event<'setWeight'>): Transition {
   const reason = `${event.actor} set the weight to ${formatWeight(event.weightBp)}`
   const next: Rollout = {

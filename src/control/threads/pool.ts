@@ -88,8 +88,8 @@ export class ThreadPool {
   }
 
   /**
-   * Starts every thread with its first snapshot. Throws `CodedError` `routingFailed` when one cannot start,
-   * because an address cannot be listened on for example; then none is left.
+   * Starts every thread with its first snapshot. Throws `CodedError` `cannotListen` when an address cannot be
+   * had, `routingFailed` when a thread cannot start for another reason; then none is left.
    */
   async start(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot
@@ -100,7 +100,7 @@ export class ThreadPool {
       await Promise.all(others.map((slot) => this.#spawn(slot)))
     } catch (error) {
       await this.drain(0)
-      throw new CodedError('routingFailed', messageOf(error))
+      throw error instanceof CodedError ? error : new CodedError('routingFailed', messageOf(error))
     }
   }
 
@@ -146,7 +146,7 @@ export class ThreadPool {
           slot.failedStartCount = 0
           return resolve(message.ports)
         case 'listenFailed':
-          return reject(new Error(message.message))
+          return reject(new CodedError('cannotListen', message.message))
         case 'acknowledged':
           return settle(slot, message.version)
         case 'drained':

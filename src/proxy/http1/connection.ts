@@ -12,18 +12,17 @@ import type { Socket } from 'node:net'
 import { FIRST_CODE, THREAD } from '../../analyzer/tally.ts'
 import { plainAddress } from '../address.ts'
 import type { ThreadContext } from '../context.ts'
-import { type Downstream, Exchange } from '../exchange.ts'
+import type { Downstream } from '../downstream.ts'
+import { Exchange } from '../exchange.ts'
 import { type Failure, REQUEST_FAULTS, type RequestFault } from '../failure.ts'
 import { createPeer, type Peer } from '../forwarding.ts'
 import { adopt } from './adopt.ts'
-import { ChunkedDecoder } from './chunked.ts'
-import { BY_LENGTH, CHUNKED, NO_BODY } from './framing.ts'
+import { NO_BODY } from './framing.ts'
 import { INLINE_BYTES } from './outbox.ts'
+import { RequestBody } from './request-body.ts'
 import type { ResponseHead } from './response-head.ts'
 import { ResponseWriter } from './response-writer.ts'
 
-/** An unread body up to this many bytes is read and thrown away, so that the connection can go on. */
-const DISCARD_BYTES = 64 * 1024
 /** How long a connection that we close is still read, so that the client can take its last answer. */
 const LINGER_MS = 2_000
 
@@ -44,7 +43,7 @@ export class DownstreamConnection implements Downstream {
   readonly #socket: Socket
   readonly #writer: ResponseWriter
   readonly #exchange: Exchange
-  readonly #decoder = new ChunkedDecoder()
+  readonly #body = new RequestBody()
 
   #state = HEAD
   /** Bytes that have arrived and wait: the beginning of a head, or what is pipelined. */
@@ -60,10 +59,8 @@ export class DownstreamConnection implements Downstream {
   /** What was unsent at the last deadline. */
   #unsentBefore = Infinity
 
-  #bodyKind = NO_BODY
-  #remainingBytes = 0
+  /** Of the present request, so far. */
   #bodyBytes = 0
-  #expectsContinue = false
   #isPersistent = true
 
   /** `accepted` comes from a server with `pauseOnConnect`. */
@@ -252,16 +249,13 @@ export class DownstreamConnection implements Downstream {
     }
     this.#rest = headEnd === bytes.length ? null : bytes.subarray(headEnd)
     this.#deadlineMs = Infinity
-    this.#bodyKind = head.bodyKind
-    this.#remainingBytes = head.contentLength
     this.#bodyBytes = 0
-    this.#expectsContinue = head.expectsContinue
+    this.#body.begin(head)
     this.#isPersistent = head.isPersistent && !head.isUpgrade
     this.#writer.isHttp11 = head.minorVersion === 1
-    if (head.bodyKind === CHUNKED) this.#decoder.reset()
     this.#state = head.bodyKind === NO_BODY ? BUSY : BODY
     this.#exchange.begin(head)
-    if (this.#state === BODY && this.#isBodyEmpty()) this.#finishBody()
+    if (this.#state === BODY && this.#body.isWhole) this.#finishBody()
     return true
   }
 
@@ -274,21 +268,13 @@ export class DownstreamConnection implements Downstream {
 
   #readBody(): boolean {
     const bytes = this.#rest!
-    if (this.#bodyKind === BY_LENGTH) {
-      const take = Math.min(this.#remainingBytes, bytes.length)
-      this.#rest = take === bytes.length ? null : bytes.subarray(take)
-      this.#remainingBytes -= take
-      if (this.#state === BODY) this.#exchange.onRequestData(bytes, 0, take)
-      if (this.#remainingBytes === 0) this.#finishBody()
-      return true
-    }
-    const end = this.#decoder.decode(bytes, 0, bytes.length, this)
+    const end = this.#body.read(bytes, this)
     if (end < 0) {
       this.refuseBody('badChunk')
       return false
     }
     this.#rest = end === bytes.length ? null : bytes.subarray(end)
-    if (this.#decoder.isDone) this.#finishBody()
+    if (this.#body.isWhole) this.#finishBody()
     return true
   }
 
@@ -380,27 +366,13 @@ export class DownstreamConnection implements Downstream {
   /** From here on persistent means: when the answer comes before the body's end, the rest of it is short. */
   #settlePersistence(): void {
     if (this.#context.isDraining) this.#isPersistent = false
-    if (this.#state === BODY && !this.#isRestShort()) this.#isPersistent = false
-  }
-
-  /** Whether what is missing of the body is short and sure to come. */
-  #isRestShort(): boolean {
-    return (
-      this.#bodyKind === BY_LENGTH &&
-      this.#remainingBytes <= DISCARD_BYTES &&
-      !this.#expectsContinue
-    )
-  }
-
-  /** `Content-Length: 0`. */
-  #isBodyEmpty(): boolean {
-    return this.#bodyKind === BY_LENGTH && this.#remainingBytes === 0
+    if (this.#state === BODY && !this.#body.isRestShort) this.#isPersistent = false
   }
 
   onExchangeEnd(): void {
     if (this.#state === CLOSING) return
     if (!this.#isPersistent) return this.#close()
-    if (this.#state === BUSY || this.#isBodyEmpty()) {
+    if (this.#state === BUSY || this.#body.isWhole) {
       this.#nextRequest()
     } else {
       this.#state = DISCARDING

@@ -16,6 +16,7 @@ import { BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE } from '../http1/framing.ts'
 import { INLINE_BYTES, Outbox } from '../http1/outbox.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Endpoint } from './endpoint.ts'
+import { ReadBuffer } from './read-buffer.ts'
 
 /** Interim answers to one request; more are a protocol error. */
 const INFORMATIONAL_LIMIT = 16
@@ -50,6 +51,7 @@ export class UpstreamConnection {
   readonly #context: ThreadContext
   readonly #socket: Socket
   readonly #decoder = new ChunkedDecoder()
+  readonly #buffer: ReadBuffer
   #user: UpstreamUser | null
   #isConnected = false
   #isClosed = false
@@ -67,13 +69,11 @@ export class UpstreamConnection {
   /** Whether the last answer took more than one small read; then the next one is likely to. */
   #wasLong = false
   #bodyBytes = 0
-  /** Own read buffer, while a long body streams and after it. */
-  #ownBuffer: Buffer | null = null
-  #isBufferInUse = false
 
   /** Begins to connect on behalf of `user`, who hears `onConnected` or `onUpstreamFailure`. */
   constructor(context: ThreadContext, endpoint: Endpoint, user: UpstreamUser) {
     this.#context = context
+    this.#buffer = new ReadBuffer(context.buffers)
     this.endpoint = endpoint
     this.#user = user
     endpoint.connectionCount++
@@ -83,7 +83,7 @@ export class UpstreamConnection {
       port: endpoint.port,
       noDelay: true,
       onread: {
-        buffer: () => this.#readBuffer(),
+        buffer: () => this.#buffer.next(this.#isInBody || this.#wasLong),
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is what `buffer` returned
         callback: (byteCount, bytes) => this.#onRead(bytes as Buffer, byteCount),
       },
@@ -145,24 +145,6 @@ export class UpstreamConnection {
   #onBug(error: unknown): void {
     this.#context.report(error)
     this.#fail('internal')
-  }
-
-  #readBuffer(): Buffer {
-    if (!this.#isInBody && !this.#wasLong) {
-      this.#dropOwnBuffer()
-      return this.#context.buffers.scratch
-    }
-    if (this.#isBufferInUse || this.#ownBuffer === null)
-      this.#ownBuffer = this.#context.buffers.take()
-    this.#isBufferInUse = false
-    return this.#ownBuffer
-  }
-
-  #dropOwnBuffer(): void {
-    if (this.#ownBuffer === null) return
-    if (!this.#isBufferInUse) this.#context.buffers.give(this.#ownBuffer)
-    this.#ownBuffer = null
-    this.#isBufferInUse = false
   }
 
   #onRead(bytes: Buffer, byteCount: number): boolean {
@@ -262,9 +244,9 @@ export class UpstreamConnection {
 
   #handOver(user: UpstreamUser, bytes: Buffer, start: number, end: number): void {
     this.#bodyBytes += end - start
-    const isShared = bytes === this.#context.buffers.scratch && end - start > INLINE_BYTES
-    if (isShared) user.onResponseData(Buffer.from(bytes.subarray(start, end)), 0, end - start)
-    else if (user.onResponseData(bytes, start, end)) this.#isBufferInUse = true
+    const mustCopy = end - start > INLINE_BYTES && this.#buffer.isShared(bytes)
+    if (mustCopy) user.onResponseData(Buffer.from(bytes.subarray(start, end)), 0, end - start)
+    else if (user.onResponseData(bytes, start, end)) this.#buffer.keep()
   }
 
   /** `isClean`: no byte followed the answer. What is left of a request would stand before the next one. */
@@ -300,7 +282,7 @@ export class UpstreamConnection {
   #onClose(): void {
     this.endpoint.connectionCount--
     this.#context.tally[THREAD.upstreamClosed]!++
-    this.#dropOwnBuffer()
+    this.#buffer.drop()
     this.#fail(this.#hasAnswered ? 'incomplete' : 'reset')
   }
 

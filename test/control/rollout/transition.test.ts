@@ -255,9 +255,9 @@ describe('a person', () => {
     expect(weightsOf(effects)).toEqual([6_000])
   })
 
-  test('keeps that weight by a resume until the plan says another', () => {
+  test('brings back the weight of the step by a resume, so that what is judged is what was planned', () => {
     const resumed = play(started(), weight(1, 6_000), resume(2))
-    expect(resumed).toMatchObject({ phase: 'progressing', weightBp: 6_000, deadlineMs: 120_002 })
+    expect(resumed).toMatchObject({ phase: 'progressing', weightBp: 500, deadlineMs: 120_002 })
     expect(weightsOf(transition(resumed, promote(3)).effects)).toEqual([2_500])
   })
 

@@ -111,6 +111,33 @@ describe('Expect: 100-continue', () => {
     await eventually(() => upstream.openCount).toBe(0)
   })
 
+  test('an upstream that says nothing at all is late, not the client that waits for its word', async () => {
+    const upstream = await startUpstream(() => undefined)
+    const timeouts = { bodyStallMs: 30_000, responseHeadMs: 60_000 }
+    const proxy = await startProxy({ stable: [upstream.port], timeouts })
+    const client = await connectClient(proxy.port)
+    client.send(HEAD)
+    await upstream.request(0)
+    await proxy.advance(50_000)
+    expect(proxy.counted().finished).toBe(0)
+    await proxy.advance(11_000)
+    expect((await client.answer()).status).toBe(504)
+    expect(proxy.counted()).toMatchObject({ errors: 1, failures: { responseTimeout: 1 } })
+  })
+
+  test('after the 100 it is the client that is late', async () => {
+    const upstream = await startUpstream((received) =>
+      received.send('HTTP/1.1 100 Continue\r\n\r\n'),
+    )
+    const proxy = await startProxy({ stable: [upstream.port] })
+    const client = await connectClient(proxy.port)
+    client.send(HEAD)
+    await eventually(() => client.reader.unread).toMatch(/^HTTP\/1\.1 100 Continue\r\n/)
+    await proxy.advance(31_000)
+    expect((await client.answer()).status).toBe(408)
+    expect(proxy.counted()).toMatchObject({ errors: 0, failures: {} })
+  })
+
   test('any other expectation is a 417 that no upstream hears of', async () => {
     const upstream = await startUpstream()
     const proxy = await startProxy({ stable: [upstream.port] })
