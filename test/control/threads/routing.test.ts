@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { SERIES_LIMIT } from '../../../src/analyzer/tally.ts'
 import { compileSnapshot, SeriesRegistry } from '../../../src/control/threads/routing.ts'
+import type { Snapshot } from '../../../src/proxy/snapshot.ts'
 import { configOf, sample } from '../config/sample.ts'
 
 const CONFIG = configOf(
@@ -13,6 +14,10 @@ const CONFIG = configOf(
 )
 
 const CANARY = { rollout: 'r-1', upstream: 'b', weightBp: 500, salt: 'salt' }
+
+function places(snapshot: Snapshot): number[] {
+  return snapshot.routes.flatMap(({ variants }) => variants.map((variant) => variant.series))
+}
 
 test('without targets every route goes to the stable upstream of the file', () => {
   const snapshot = compileSnapshot(CONFIG, [], { version: 7, series: new SeriesRegistry() })
@@ -59,8 +64,6 @@ test('a promoted route goes to its new stable upstream', () => {
 test('a pair of route and variant keeps its place in the tally for good', () => {
   const series = new SeriesRegistry()
   const targets = [{ route: 'shop', stable: 'a', canary: CANARY }]
-  const places = (snapshot: ReturnType<typeof compileSnapshot>): number[] =>
-    snapshot.routes.flatMap(({ variants }) => variants.map((variant) => variant.series))
   expect(places(compileSnapshot(CONFIG, targets, { version: 1, series }))).toEqual([0, 1, 2])
   expect(places(compileSnapshot(CONFIG, [], { version: 2, series }))).toEqual([0, 2])
   expect(places(compileSnapshot(CONFIG, targets, { version: 3, series }))).toEqual([0, 1, 2])

@@ -40,6 +40,17 @@ test.for([
   },
 )
 
+test('a PUT with an empty body is tried again too', async () => {
+  const upstream = await startUpstream(thenDies((received) => received.reset(), 1))
+  const proxy = await startProxy({ stable: [upstream.port] })
+  const client = await connectClient(proxy.port)
+  expect((await client.get('/1')).status).toBe(200)
+  client.send('PUT /2 HTTP/1.1\r\nHost: a.example\r\nContent-Length: 0\r\n\r\n')
+  expect((await client.answer()).status).toBe(200)
+  expect(upstream.targets).toEqual(['/1', '/2', '/2'])
+  expect(proxy.counted()).toMatchObject({ finished: 2, retries: 1, errors: 0, failures: {} })
+})
+
 test('a POST is not tried again', async () => {
   const upstream = await startUpstream(thenDies((received) => received.reset(), 1))
   const proxy = await startProxy({ stable: [upstream.port] })
