@@ -7,6 +7,7 @@ export default defineConfig({
     // Benchmarks run with the tests, small, so that they cannot rot.
     benchmark: { enabled: true, include: ['bench/micro/*.bench.ts'] },
     globalSetup: ['test/setup/tools.ts'],
+    expect: { poll: { timeout: 10_000 } },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
