@@ -62,10 +62,11 @@ export async function runCrashRounds(options: CrashOptions): Promise<CrashResult
   let interruptedCount = 0
   let requestCount = 0
   let acknowledged: readonly Acknowledged[] = []
+  let sluice: SluiceProcess | undefined
   try {
     for (let round = 0; round < options.rounds; round++) {
       // rounds follow each other: each starts from what the one before has left
-      const sluice = await startSluice({ folder: options.folder, shops })
+      sluice = await startSluice({ folder: options.folder, shops })
       faults.push(...(await brokenPromises(sluice, round, acknowledged)))
       const load = startLoad(sluice)
       const work = startWork(sluice, await newest(sluice), options.random)
@@ -81,6 +82,7 @@ export async function runCrashRounds(options: CrashOptions): Promise<CrashResult
         options.log(`${round + 1} rounds, ${acknowledgedCount} actions acknowledged`)
     }
   } finally {
+    await sluice?.kill()
     await shops.close()
   }
   return { rounds: options.rounds, acknowledgedCount, interruptedCount, requestCount, faults }
