@@ -24,7 +24,6 @@ export async function findFault(proxy: Proxy, port: number): Promise<string | nu
   const checks = [findBodyFault, proxy.work === 'split' ? findSplitFault : findForwardFault]
   if (proxy.work === 'split') checks.push(findFieldFault)
   for (const check of checks) {
-    // oxlint-disable-next-line no-await-in-loop -- the first fault ends the check
     const fault = await check(port)
     if (fault !== null) return fault
   }
@@ -33,7 +32,6 @@ export async function findFault(proxy: Proxy, port: number): Promise<string | nu
 
 async function findBodyFault(port: number): Promise<string | null> {
   for (const { path, bodyBytes } of SCENARIOS) {
-    // oxlint-disable-next-line no-await-in-loop -- one at a time, as a user would
     const { status, body } = await get(port, path, BROWSER_HEADERS)
     if (status !== 200) return `${path} was answered ${status}, not 200`
     if (body.length !== bodyBytes) return `${path} came with ${body.length} bytes, not ${bodyBytes}`
@@ -49,7 +47,6 @@ async function findForwardFault(port: number): Promise<string | null> {
 async function findSplitFault(port: number): Promise<string | null> {
   let canaryCount = 0
   for (let user = 0; user < ASKED_USER_COUNT; user++) {
-    // oxlint-disable-next-line no-await-in-loop -- 400 connections at once would be another test
     const upstreams = [await upstreamOf(port, user), await upstreamOf(port, user)]
     if (upstreams[0] !== upstreams[1])
       return `user ${user} was sent to ${upstreams.join(', then ')}`

@@ -42,13 +42,11 @@ export async function untilAnswered(child: Child, port: number, path: string): P
   const deadlineMs = performance.now() + START_LIMIT_MS
   let found = 'nothing'
   while (performance.now() < deadlineMs && !child.hasEnded()) {
-    // oxlint-disable-next-line no-await-in-loop -- polling
     found = await get(port, path).then(
       ({ status }) => `status ${status}`,
       (error: Error) => error.message,
     )
     if (found === 'status 200') return
-    // oxlint-disable-next-line no-await-in-loop -- polling
     await sleep(POLL_MS)
   }
   const state = child.hasEnded() ? 'ended' : `does not answer ${path} (${found})`

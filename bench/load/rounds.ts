@@ -63,7 +63,6 @@ export async function measureScenario(
     if (turnSeconds === 0) continue
     for (const one of rotated(taking, Math.max(round, 0))) {
       if (faultOf.has(one)) continue
-      // oxlint-disable-next-line no-await-in-loop -- one proxy at a time is the point
       const turn = await takeTurn(one, scenario, { load, seconds: turnSeconds })
       const words = typeof turn === 'string' ? turn : inWords(turn)
       say(

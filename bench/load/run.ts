@@ -50,7 +50,6 @@ export async function run(
   const standings: Standing[] = []
   const started: Started[] = []
   for (const proxy of proxies) {
-    // oxlint-disable-next-line no-await-in-loop -- one at a time: they share a core
     const outcome = await startProxy(proxy, upstream, pinning.proxy)
     standings.push(outcome.standing)
     if (outcome.started !== null) started.push(outcome.started)
@@ -67,7 +66,6 @@ export async function run(
       // By then the compilers know most of the code.
       warmupSeconds: index === 0 ? warmupSeconds : Math.ceil(warmupSeconds / 2),
     }
-    // oxlint-disable-next-line no-await-in-loop -- one scenario after the other
     series.push(...(await measureScenario(scenario, started, measurement)))
   }
   const lateFaults = await findLateFaults(started)

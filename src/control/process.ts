@@ -10,7 +10,6 @@ import { readFileSync } from 'node:fs'
 import { createTallyBuffer } from '../analyzer/tally.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../proxy/failure.ts'
 import { createApi } from './api/server.ts'
-import { CodedError } from './coded-error.ts'
 import { structuralChanges } from './config/changes.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
@@ -70,9 +69,9 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   })
   parts.defer(() => engine.stop())
   engine.onEntry(({ route, body }) => {
-    const isAnother = body.kind === 'stable' || body.event.type === 'start'
-    if (!isAnother) return
-    for (const variant of body.kind === 'stable' ? ['stable', 'canary'] : ['canary']) {
+    const isPromotion = body.kind === 'stable'
+    if (!isPromotion && body.event.type !== 'start') return
+    for (const variant of isPromotion ? ['stable', 'canary'] : ['canary']) {
       const place = series.find(route, variant)
       if (place !== undefined) tallies.restartWindows(place)
     }
@@ -190,5 +189,5 @@ function packageVersion(): string {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof CodedError || error instanceof Error ? error.message : String(error)
+  return error instanceof Error ? error.message : String(error)
 }

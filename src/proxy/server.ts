@@ -107,7 +107,6 @@ export class ProxyServer {
   /** Answers what has arrived, stops accepting, lets requests finish for at most `timeoutMs`, then closes what is left. */
   async drain(timeoutMs: number): Promise<void> {
     this.#context.isDraining = true
-    // oxlint-disable-next-line no-await-in-loop
     for (let turn = 0; turn < ARRIVAL_TURNS; turn++) await setImmediate()
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) connection.drain()

@@ -65,7 +65,6 @@ async function listen(listeners: readonly Listener[]): Promise<void> {
   for (const listener of listeners) {
     try {
       // One after the other: the first failure is the one to tell.
-      // oxlint-disable-next-line no-await-in-loop
       ports.push(await server.listen(listener, options.reusePort))
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)

@@ -22,12 +22,10 @@ interface Load {
 /** Asks again and again until the test ends, every now and then over a new connection; each request bears its time. */
 async function keepAsking(port: number, load: Load, index: number): Promise<void> {
   while (!load.isOver) {
-    // oxlint-disable-next-line no-await-in-loop
     const client = await connectClient(port)
     for (let i = 0; i < 50 && !load.isOver; i++) {
       const sentMs = performance.now()
       load.sentMs[index] = sentMs
-      // oxlint-disable-next-line no-await-in-loop
       const answer = await client.get('/', `X-Sent-Ms: ${sentMs}\r\n`)
       expect(answer.status).toBe(200)
       load.answered++
@@ -61,25 +59,19 @@ test('64 busy connections and 2 threads', async () => {
 
   for (let round = 0; round < ROUND_COUNT; round++) {
     const before = canary.requests.length
-    // oxlint-disable-next-line no-await-in-loop
     await answered(500)
     expect(canary.requests.length - before, 'the canary is in use').toBeGreaterThan(100)
 
-    // oxlint-disable-next-line no-await-in-loop
     await pool.publish(snapshotOf({ stable: [stable.port] }))
     const publishedMs = performance.now()
     // Then all that was sent before has been answered.
-    // oxlint-disable-next-line no-await-in-loop
     await eventually(() => Math.min(...load.sentMs)).toBeGreaterThan(publishedMs)
     const received = canary.requests.length
-    // oxlint-disable-next-line no-await-in-loop
     await answered(500)
     expect(sentTimes(canary).filter((ms) => ms > publishedMs)).toEqual([])
     expect(canary.requests.length, 'no more requests').toBe(received)
-    // oxlint-disable-next-line no-await-in-loop
     await eventually(() => canary.openCount).toBe(0)
 
-    // oxlint-disable-next-line no-await-in-loop
     await pool.publish(snapshotOf(withCanary))
   }
 

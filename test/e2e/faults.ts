@@ -16,7 +16,6 @@ export interface Fault {
 
 export type FaultySnapshot = Snapshot & { readonly fault?: Fault }
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the pool gives it
 const { index } = workerData as ThreadOptions
 
 // The first to listen is the first to hear: the thread has not taken the snapshot yet.

@@ -28,9 +28,7 @@ async function answersOfAll({ port, counts }: Pool): Promise<Set<string>> {
   const answers = new Set<string>()
   const heard = (): boolean => counts('accepted').every((count, i) => count > before[i]!)
   while (!heard()) {
-    // oxlint-disable-next-line no-await-in-loop
     const client = await connectClient(port)
-    // oxlint-disable-next-line no-await-in-loop
     answers.add((await client.get('/')).body.toString())
     client.end()
   }

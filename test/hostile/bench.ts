@@ -100,7 +100,6 @@ async function answerHonestly(received: Received): Promise<void> {
 async function pour(socket: Socket, unit: Buffer): Promise<void> {
   const piece = Buffer.concat(Array<Buffer>(Math.ceil(16_384 / unit.length)).fill(unit))
   while (!socket.destroyed && socket.writable) {
-    // oxlint-disable-next-line no-await-in-loop
     if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
   }
 }
@@ -129,7 +128,6 @@ class Bench {
   async rest(client: Client): Promise<void> {
     let seen = ''
     for (let quiet = 0; quiet < QUIET_PINGS; quiet++) {
-      // oxlint-disable-next-line no-await-in-loop
       await this.#proxy.ask({ type: 'ping' })
       const now = `${client.reader.receivedBytes} ${client.reader.ending} ${this.#upstreamBytes}`
       if (now !== seen) quiet = 0

@@ -69,10 +69,8 @@ async function startRollout(controlPort: number): Promise<void> {
   const deadlineMs = performance.now() + ROLLOUT_LIMIT_MS
   let weight: unknown = null
   while (performance.now() < deadlineMs) {
-    // oxlint-disable-next-line no-await-in-loop -- polling
     weight = await currentWeight(`${url}/bench`)
     if (weight === 50) return
-    // oxlint-disable-next-line no-await-in-loop -- polling
     await sleep(POLL_MS)
   }
   throw new Error(`sluice's rollout is at weight ${String(weight)} after 10 s, not at 50`)

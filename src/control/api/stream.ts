@@ -146,7 +146,6 @@ async function follow(
     cursor = after === undefined ? announcedSeq : after > announcedSeq ? 0 : after
     while (isOpen()) {
       const next = response.writableNeedDrain ? drained : cursor < announcedSeq ? writePage : woken
-      // oxlint-disable-next-line no-await-in-loop -- one page after the other
       await next()
     }
   } finally {

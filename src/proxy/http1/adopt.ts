@@ -2,7 +2,7 @@
  * Takes over an accepted connection, so that what comes on it is read into a buffer that is used again.
  *
  * Node offers `onread` to sockets that connect, not to accepted ones, and gives each read of those a buffer of its
- * own, to be allocated, shrunk and collected: 1 µs of the 16 that a small request costs (`npm run bench`). So
+ * own, to be allocated, shrunk and collected: 1 µs of the 16 that a small request costs (DECISIONS.md has the turns). So
  * the handle of the accepted socket moves to a socket that is made with `onread`. The handle is no public
  * interface of Node; where it is not found, each read has its buffer as ever.
  */

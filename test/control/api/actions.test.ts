@@ -67,7 +67,6 @@ test('every two-decimal weight comes out as its basis points', async () => {
   put(LIVE)
   const weights = [0, 0.01, 0.07, 0.29, 1.1, 4.35, 33.33, 64.07, 99.99, 100]
   for (const weight of weights) {
-    // oxlint-disable-next-line no-await-in-loop -- in their order
     await ask('PUT', '/v1/rollouts/shop/weight', { body: { weight } })
   }
   expect(acts.map(({ action }) => action)).toEqual(

@@ -33,11 +33,9 @@ test.for<Role>(['viewer', 'operator', 'admin'])('%s may do what the ladder says'
   put({ ...rolloutBase(), ...RUNNING, phase: 'progressing' })
   const headers = bearer(NAMES[role])
   for (const path of READS) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other, to see which one fails
     expect([path, (await ask('GET', path, { headers })).status]).toEqual([path, 200])
   }
   for (const [method, path, body] of CHANGES) {
-    // oxlint-disable-next-line no-await-in-loop -- they build on one another
     const { status, json } = await ask(method, path, { headers, body })
     const expected = role === 'viewer' ? 403 : path === '/v1/rollouts' ? 201 : 200
     expect([path, status, json.code]).toEqual([
@@ -51,7 +49,6 @@ test.for<Role>(['viewer', 'operator', 'admin'])('%s may do what the ladder says'
 test('without a token only the probes answer', async () => {
   const { ask, acts, journal } = await serve({ tokens: () => TOKENS })
   for (const path of ['/livez', '/readyz']) {
-    // oxlint-disable-next-line no-await-in-loop -- two
     expect((await ask('GET', path)).status).toBe(200)
   }
   const asked = [

@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest'
 import { serve } from './serve.ts'
 
-// oxlint-disable typescript/no-unsafe-type-assertion -- the document is walked as plain JSON
-
 interface Operation {
   readonly operationId: string
   readonly summary: string

@@ -56,7 +56,6 @@ test('a body of another type is refused', async () => {
   const { ask } = await serve()
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/yaml']) {
     const headers = { 'content-type': type }
-    // oxlint-disable-next-line no-await-in-loop -- three
     const answer = await ask('POST', '/v1/rollouts', { headers, text: JSON.stringify(START) })
     expect(answer).toMatchObject(problem('unsupportedMediaType'))
   }

@@ -150,7 +150,6 @@ test("a route's name stands for its running rollout, else for its newest", async
 test('a rollout that is not there is a problem, also in its analysis', async () => {
   const { ask } = await serve()
   for (const path of ['/v1/rollouts/none', '/v1/rollouts/none/analysis']) {
-    // oxlint-disable-next-line no-await-in-loop -- two
     expect((await ask('GET', path)).json).toMatchObject({ status: 404, code: 'notFound' })
   }
 })

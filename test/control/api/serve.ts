@@ -15,7 +15,6 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
   /** The parsed body; undefined where it is no JSON. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into it with matchers
   readonly json: any
 }
 

@@ -6,7 +6,6 @@ import { onTestFinished } from 'vitest'
 export interface Message {
   readonly id: number
   readonly type: string
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into it with matchers
   readonly data: any
 }
 

@@ -26,7 +26,6 @@ async function pour(
   const { sent, totalBytes } = options
   while (sent.bytes < totalBytes && !socket.destroyed) {
     sent.bytes += piece.length
-    // oxlint-disable-next-line no-await-in-loop
     if (!socket.write(piece)) await once(socket, 'drain')
   }
 }
@@ -36,9 +35,7 @@ async function standstill(proxy: Proxy, count: () => number, turns?: number): Pr
   let seen = -1
   while (seen !== count()) {
     seen = count()
-    // oxlint-disable-next-line no-await-in-loop
     if (turns === undefined) await proxy.sweeps(1)
-    // oxlint-disable-next-line no-await-in-loop
     else for (let i = 0; i < turns; i++) await setImmediate()
   }
 }
@@ -131,7 +128,6 @@ async function pourOut(socket: Socket, bytes: Buffer, sent: { bytes: number }): 
   const pieceBytes = 64 * 1024
   for (let at = 0; at < bytes.length && !socket.destroyed; at += pieceBytes) {
     sent.bytes = at
-    // oxlint-disable-next-line no-await-in-loop
     if (!socket.write(bytes.subarray(at, at + pieceBytes))) await once(socket, 'drain')
   }
 }
@@ -145,7 +141,6 @@ async function pourStepByStep(
   const piece = Buffer.alloc(20_000, 'x')
   for (let sent = 0; sent < byteCount; sent += piece.length) {
     socket.write(piece)
-    // oxlint-disable-next-line no-await-in-loop
     while (options.counted() < sent + piece.length && !options.isLate()) await setImmediate()
   }
 }
@@ -210,11 +205,8 @@ test('a kept upstream connection is never paused, whatever read was the last of 
   const capacity = proxy.counted().responseBytes
   const quick = await connectClient(proxy.port)
   for (let size = capacity; size > capacity - 256 * 1024; size -= 32 * 1024) {
-    // oxlint-disable-next-line no-await-in-loop
     const client = await holding(size)
-    // oxlint-disable-next-line no-await-in-loop
     await standstill(proxy, () => proxy.counted().responseBytes, 20)
-    // oxlint-disable-next-line no-await-in-loop
     expect((await quick.get('/3')).body.length).toBe(3)
     client.reset()
   }

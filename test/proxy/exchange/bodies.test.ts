@@ -100,14 +100,11 @@ test(
         for (const [index, plan] of list.entries()) {
           const { request, response } = bodiesOf(plan)
           const sent = sendRequest(client, plan, index)
-          // oxlint-disable-next-line no-await-in-loop
           const answer = await client.answer()
-          // oxlint-disable-next-line no-await-in-loop
           await sent
           expect(answer.status).toBe(200)
           expect(answer.body.equals(response), 'the response body').toBe(true)
           const received = upstream.requests[index]!
-          // oxlint-disable-next-line no-await-in-loop
           expect((await received.whole).equals(request), 'the request body').toBe(true)
           if (valueOf(answer, 'connection') === 'close') break
         }
@@ -134,10 +131,8 @@ test('an HTTP/1.0 client gets a body that ends with the connection', async () =>
   const random = seededRandom(7)
   const expected = randomBytes(300_000, random)
   for (const target of ['/chunked', '/until-close']) {
-    // oxlint-disable-next-line no-await-in-loop
     const client = await connectClient(proxy.port)
     client.send(`GET ${target} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n`)
-    // oxlint-disable-next-line no-await-in-loop
     const answer = await client.answer()
     expect(valueOf(answer, 'transfer-encoding')).toBeUndefined()
     expect(valueOf(answer, 'connection')).toBe('close')
@@ -158,7 +153,6 @@ test('bodies of many sizes around the limits of buffers arrive', async () => {
   for (const size of [...sizes, ...sizes.toReversed(), randomSize(100_000, random)]) {
     client.send(`POST /${size} HTTP/1.1\r\nHost: test\r\nContent-Length: ${size}\r\n\r\n`)
     client.send(body.subarray(0, size))
-    // oxlint-disable-next-line no-await-in-loop
     const answer = await client.answer()
     expect(answer.body.equals(body.subarray(0, size)), `${size} bytes`).toBe(true)
   }

@@ -37,7 +37,6 @@ function planOf(target: string): Plan {
 }
 
 async function turns(count: number): Promise<void> {
-  // oxlint-disable-next-line no-await-in-loop
   for (let turn = 0; turn < count; turn++) await setImmediate()
 }
 
@@ -144,24 +143,18 @@ async function playClient(proxy: Proxy, seed: number, score: Score): Promise<voi
     )
     const sending = sendRequests(client, targets, random)
     if (random() < 0.1) {
-      // oxlint-disable-next-line no-await-in-loop
       await turns(random() * 20)
       if (random() < 0.5) client.reset()
       else client.end()
       score.left++
-      // oxlint-disable-next-line no-await-in-loop
       await client.reader.end()
-      // oxlint-disable-next-line no-await-in-loop
       client = await connectClient(proxy.port)
       continue
     }
-    // oxlint-disable-next-line no-await-in-loop
     const goesOn = await readAnswers(client, targets, score)
-    // oxlint-disable-next-line no-await-in-loop
     await sending
     if (goesOn) continue
     client.end()
-    // oxlint-disable-next-line no-await-in-loop
     client = await connectClient(proxy.port)
   }
   client.end()
@@ -199,7 +192,6 @@ async function readAnswers(
 ): Promise<boolean> {
   for (const target of targets) {
     try {
-      // oxlint-disable-next-line no-await-in-loop
       const answer = await client.answer()
       if (answer.status === 200) {
         expect(answer.body.equals(planOf(target).responseBody)).toBe(true)
@@ -226,7 +218,6 @@ async function changeSnapshots(proxy: Proxy, setups: readonly Setup[], until: Pr
   until.then(end, end)
   for (let i = 0; !state.isOver; i++) {
     proxy.use(setups[i % setups.length]!)
-    // oxlint-disable-next-line no-await-in-loop
     await turns(30)
   }
 }

@@ -31,7 +31,6 @@ export class Client {
   async answer(method = 'GET'): Promise<Answer> {
     const interim: Head[] = []
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop
       const head = await readHead(this.reader)
       if (head === null) throw new BrokenOff('waiting for an answer', this.reader.ending)
       const match = /^HTTP\/1\.1 ([1-5]\d\d) [\t\x20-\x7e\x80-\xff]*$/.exec(head.startLine)
@@ -41,7 +40,6 @@ export class Client {
         interim.push(head)
         continue
       }
-      // oxlint-disable-next-line no-await-in-loop
       return { ...head, status, interim, body: await this.#body(head, { status, method }) }
     }
   }

@@ -79,7 +79,6 @@ test('requests that have arrived unread are answered, over idle connections and 
   for (const client of [idle, fresh]) client.send(GET)
   const drained = proxy.server.drain(60_000)
   for (const client of [idle, fresh]) {
-    // oxlint-disable-next-line no-await-in-loop
     const answer = await client.answer()
     expect(answer.status).toBe(200)
     expect(valueOf(answer, 'connection')).toBe('close')

@@ -4,6 +4,5 @@ import { expect } from 'vitest'
 
 /** As `expect(value())`, but of what `value` returns sooner or later; at most ten seconds. */
 export function eventually<T>(value: () => T) {
-  // oxlint-disable-next-line vitest/valid-expect, vitest/no-standalone-expect -- tests call the matcher
   return expect.poll(value, { interval: 2, timeout: 10_000 })
 }

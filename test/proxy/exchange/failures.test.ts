@@ -45,7 +45,6 @@ function butNext(script: Script): Script {
 async function drip(received: Received, piece: string): Promise<void> {
   while (!received.socket.destroyed) {
     received.send(piece)
-    // oxlint-disable-next-line no-await-in-loop
     await setImmediate()
   }
 }
@@ -137,7 +136,6 @@ describe('what the upstream does instead of answering', () => {
       async (received: Received) => {
         for (const byte of 'HTTP/1.1 200 OK') {
           received.send(byte)
-          // oxlint-disable-next-line no-await-in-loop
           await setImmediate()
         }
       },
@@ -181,18 +179,15 @@ describe('an answer that breaks off', () => {
     const upstream = await startUpstream((received) => received.send(start))
     const proxy = await startProxy({ stable: [upstream.port] })
     for (const version of ['1.1', '1.0']) {
-      // oxlint-disable-next-line no-await-in-loop
       const client = await connectClient(proxy.port)
       client.send(`GET / HTTP/${version}\r\nHost: test\r\n\r\n`)
       const failing = client.answer().catch((error: unknown) => error)
-      // oxlint-disable-next-line no-await-in-loop
       await eventually(() => client.reader.receivedBytes).toBeGreaterThan(60)
       const received = upstream.requests.at(-1)!
       if (end === 'end') received.end()
       if (end === 'reset') received.reset()
       if (end === 'garbage') received.send('z')
       if (end === 'silence') await proxy.advance(31_000)
-      // oxlint-disable-next-line no-await-in-loop
       expect(await failing).toBeInstanceOf(BrokenOff)
     }
     expect(proxy.counted()).toMatchObject({
@@ -216,7 +211,6 @@ describe('an answer that breaks off', () => {
     for (const byte of '56789') {
       await proxy.advance(20_000)
       received.send(byte)
-      // oxlint-disable-next-line no-await-in-loop
       await eventually(() => proxy.counted().responseBytes).toBe(Number(byte) + 1)
     }
     expect((await answering).body.toString()).toBe('0123456789')
@@ -256,7 +250,6 @@ describe('no connection', () => {
     for (const length of [0, 3, 3]) {
       client.send(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ${length}\r\n\r\n`)
       client.send('abc'.slice(0, length))
-      // oxlint-disable-next-line no-await-in-loop
       expect((await client.answer()).status).toBe(503)
     }
     client.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n')
@@ -338,7 +331,6 @@ async function fillQueue(port: number): Promise<void> {
     socket = connect({ port, host: '127.0.0.1' })
     const filler = socket
     onTestFinished(() => void filler.destroy())
-    // oxlint-disable-next-line no-await-in-loop
     for (let turn = 0; turn < 20; turn++) await setImmediate()
   } while (!socket.connecting)
 }

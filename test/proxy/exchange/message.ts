@@ -25,7 +25,6 @@ export async function readHead(reader: SocketReader): Promise<Head | null> {
   const fields: [string, string][] = []
   let text = `${startLine}\r\n`
   for (;;) {
-    // oxlint-disable-next-line no-await-in-loop
     const line = await reader.lineOf('a head')
     if (line === '') return { startLine, fields, text }
     const match = FIELD.exec(line)
@@ -87,20 +86,16 @@ async function readPieces(
   onPiece: (bytes: Buffer) => void,
 ): Promise<void> {
   for (let left = byteCount; left > 0; left -= PIECE_BYTES) {
-    // oxlint-disable-next-line no-await-in-loop
     onPiece(await reader.take(Math.min(left, PIECE_BYTES)))
   }
 }
 
 async function readChunks(reader: SocketReader, onPiece: (bytes: Buffer) => void): Promise<void> {
   for (;;) {
-    // oxlint-disable-next-line no-await-in-loop
     const size = await reader.lineOf('a body')
     if (!CHUNK_SIZE.test(size)) throw new NotHttp(`not a chunk size: ${JSON.stringify(size)}`)
     if (Number.parseInt(size, 16) === 0) break
-    // oxlint-disable-next-line no-await-in-loop
     await readPieces(reader, Number.parseInt(size, 16), onPiece)
-    // oxlint-disable-next-line no-await-in-loop
     if ((await reader.lineOf('a body')) !== '') throw new NotHttp('a chunk is longer than its size')
   }
   if ((await reader.lineOf('a body')) !== '') throw new NotHttp('trailers, which Sluice leaves out')

@@ -182,7 +182,6 @@ describe('the connection after an answer', () => {
     const proxy = await startProxy({ stable: [upstream.port] })
     const client = await connectClient(proxy.port)
     for (const target of ['/1', '/2', '/3']) {
-      // oxlint-disable-next-line no-await-in-loop
       const answer = await client.get(target)
       expect(answer.body.toString()).toBe(target)
       expect(valueOf(answer, 'connection')).toBeUndefined()
@@ -207,7 +206,6 @@ describe('the connection after an answer', () => {
     const client = await connectClient(proxy.port)
     for (let i = 0; i < 3; i++) {
       client.send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n')
-      // oxlint-disable-next-line no-await-in-loop
       expect((await client.answer()).status).toBe(200)
       expect(valuesOf(upstream.requests[i]!.head, 'content-length')).toEqual(['0'])
     }

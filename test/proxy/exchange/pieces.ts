@@ -29,7 +29,6 @@ export async function writePieces(
     if (socket.destroyed) return
     if (end > start) socket.write(bytes.subarray(start, end))
     start = end
-    // oxlint-disable-next-line no-await-in-loop
     await setImmediate()
   }
 }

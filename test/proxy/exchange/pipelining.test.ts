@@ -58,7 +58,6 @@ test('a flood of 5000 pipelined requests is answered in order', async () => {
   for (let i = 0; i < count; i++) requests += `GET /${i} HTTP/1.1\r\nHost: test\r\n\r\n`
   client.send(requests)
   for (let i = 0; i < count; i++) {
-    // oxlint-disable-next-line no-await-in-loop
     expect((await client.answer()).status).toBe(200)
   }
   expect(upstream.targets).toEqual(Array.from({ length: count }, (_, i) => `/${i}`))
@@ -92,7 +91,6 @@ test('a client that does not read its answers is not asked for more requests', a
   // At rest: nothing has come for three sweeps.
   while (seen !== upstream.requests.length) {
     seen = upstream.requests.length
-    // oxlint-disable-next-line no-await-in-loop
     await proxy.sweeps(3)
   }
   // What the kernel holds of both sockets, at most 10 MiB, and the buffer.
@@ -101,7 +99,6 @@ test('a client that does not read its answers is not asked for more requests', a
 
   client.reader.resume()
   for (let i = 0; i < count; i++) {
-    // oxlint-disable-next-line no-await-in-loop
     expect((await client.answer()).body.length).toBe(body.length)
   }
   expect(upstream.requests).toHaveLength(count)

@@ -146,7 +146,6 @@ export class Proxy {
    * turns of the event loop, in which what was sent until now is read.
    */
   async advance(byMs: number): Promise<void> {
-    // oxlint-disable-next-line no-await-in-loop
     for (let turn = 0; turn < 5; turn++) await setImmediate()
     this.#offsetMs += byMs
     this.server.sweep()
@@ -162,7 +161,6 @@ export class Proxy {
   /** Resolves after the turn of the event loop that began to connect upstream, and before the one that hears of it. */
   async connecting(): Promise<void> {
     const before = this.thread('upstreamOpened')
-    // oxlint-disable-next-line no-await-in-loop
     while (this.thread('upstreamOpened') === before) await setImmediate()
   }
 

@@ -76,7 +76,6 @@ export class SocketReader {
         return line
       }
       if (bytes.length > LINE_BYTES) throw new NotHttp('a line has no end')
-      // oxlint-disable-next-line no-await-in-loop
       if (!(await this.#more())) {
         if (this.#length === 0) return null
         throw new BrokenOff('a line', this.ending)
@@ -93,7 +92,6 @@ export class SocketReader {
 
   async take(byteCount: number): Promise<Buffer> {
     while (this.#length < byteCount) {
-      // oxlint-disable-next-line no-await-in-loop
       if (!(await this.#more())) throw new BrokenOff('a body', this.ending)
     }
     this.#peek()
@@ -102,7 +100,6 @@ export class SocketReader {
 
   /** Resolves with all that comes until a FIN; throws `BrokenOff` at anything else. */
   async toEnd(): Promise<Buffer> {
-    // oxlint-disable-next-line no-await-in-loop
     while (await this.#more());
     if (this.ending !== 'ended') throw new BrokenOff('a body', this.ending)
     return this.#cut(this.#peek().length)
@@ -110,7 +107,6 @@ export class SocketReader {
 
   /** Resolves with how the connection ended; what comes until then is kept. */
   async end(): Promise<Ending> {
-    // oxlint-disable-next-line no-await-in-loop
     while (await this.#more());
     return this.ending
   }

@@ -141,7 +141,6 @@ test.for([
   const proxy = await startProxy({ stable: [upstream.port] })
   const client = await connectClient(proxy.port)
   for (const target of ['/1', '/2']) {
-    // oxlint-disable-next-line no-await-in-loop
     expect((await client.get(target)).body.toString()).toBe('ok')
   }
   expect(client.reader.unread).toBe('')

@@ -58,15 +58,12 @@ describe('a minted cookie', () => {
     })
     const seen = new Set<string>()
     for (let user = 0; user < 20; user++) {
-      // oxlint-disable-next-line no-await-in-loop
       const client = await connectClient(proxy.port)
-      // oxlint-disable-next-line no-await-in-loop
       const first = await client.get('/', 'Cookie: other=1\r\n')
       const setCookie = valueOf(first, 'set-cookie')
       expect(setCookie).toMatch(/^sluice=[0-9a-f-]{36}; Path=\/; HttpOnly; SameSite=Lax$/)
       const cookie = setCookie!.split(';')[0]!
       for (let visit = 0; visit < 3; visit++) {
-        // oxlint-disable-next-line no-await-in-loop
         const again = await client.get('/', `Cookie: other=1; ${cookie}\r\n`)
         expect(again.body.toString()).toBe(first.body.toString())
         expect(valuesOf(again, 'set-cookie')).toEqual([])
@@ -112,12 +109,10 @@ test('requests are spread over the endpoints of a variant by how busy these are'
   const stuck = await connectClient(proxy.port)
   while (busy.requests.length === 0) {
     stuck.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-    // oxlint-disable-next-line no-await-in-loop
     await Promise.race([stuck.answer(), busy.request(0)])
   }
   const client = await connectClient(proxy.port)
   for (let i = 0; i < 20; i++) {
-    // oxlint-disable-next-line no-await-in-loop
     expect((await client.get('/')).status).toBe(200)
   }
   expect(busy.requests).toHaveLength(1)

@@ -144,14 +144,12 @@ export class Upstream {
   async #serve(place: { socket: Socket; reader: SocketReader; connection: number }): Promise<void> {
     let received: Received | undefined
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop
       const head = await readHead(place.reader)
       if (head === null) return
       if (received !== undefined) received.isFollowed = true
       received = new Received(head, place)
       this.requests.push(received)
       this.#run(received)
-      // oxlint-disable-next-line no-await-in-loop
       await received.readBody()
     }
   }
