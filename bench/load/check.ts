@@ -3,9 +3,10 @@
  * wrongly, or has stopped splitting, gets no figure.
  */
 
-import { get } from './http.ts'
-import type { Proxy } from './proxies/proxy.ts'
-import { BROWSER_HEADERS, SCENARIOS } from './scenario.ts'
+import { findCallFault, findSecureFault, findTunnelFault } from './check-protocols.ts'
+import { echoedFields, get } from './http.ts'
+import type { Place, Proxy } from './proxies/proxy.ts'
+import { BODIES, BROWSER_HEADERS } from './scenario.ts'
 
 /** Users asked for, out of the load's; each asks twice. */
 const ASKED_USER_COUNT = 200
@@ -16,22 +17,22 @@ const CANARY_SHARE = { low: 0.29, high: 0.71 }
 const REFUSED_FIELDS = {
   'x-sluice-variant': 'forged',
   'proxy-connection': 'keep-alive',
-  te: 'trailers',
+  te: 'gzip',
 }
 
 /** Returns what is wrong with the answers, as a sentence, or null. Throws when there is no answer at all. */
-export async function findFault(proxy: Proxy, port: number): Promise<string | null> {
+export async function findFault(proxy: Proxy, place: Place): Promise<string | null> {
   const checks = [findBodyFault, proxy.work === 'split' ? findSplitFault : findForwardFault]
   if (proxy.work === 'split') checks.push(findFieldFault)
   for (const check of checks) {
-    const fault = await check(port)
+    const fault = await check(place.port)
     if (fault !== null) return fault
   }
-  return null
+  return (await findSecureFault(place)) ?? (await findCallFault(place)) ?? findTunnelFault(place)
 }
 
 async function findBodyFault(port: number): Promise<string | null> {
-  for (const { path, bodyBytes } of SCENARIOS) {
+  for (const { path, bodyBytes } of BODIES) {
     const { status, body } = await get(port, path, BROWSER_HEADERS)
     if (status !== 200) return `${path} was answered ${status}, not 200`
     if (body.length !== bodyBytes) return `${path} came with ${body.length} bytes, not ${bodyBytes}`
@@ -61,12 +62,7 @@ async function findSplitFault(port: number): Promise<string | null> {
 /** The echo tells what arrived: forwarding fields and the variant set, forged and hop-by-hop ones gone. */
 async function findFieldFault(port: number): Promise<string | null> {
   const { headers, body } = await get(port, '/echo', { ...BROWSER_HEADERS, ...REFUSED_FIELDS })
-  const arrived = new Map(
-    body.split(/\r?\n/).map((line) => {
-      const colon = line.indexOf(': ')
-      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)] as const
-    }),
-  )
+  const arrived = echoedFields(body)
   const expected: Record<string, RegExp> = {
     'x-forwarded-for': /^127\.0\.0\.1$/,
     'x-forwarded-proto': /^http$/,

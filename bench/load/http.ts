@@ -52,3 +52,14 @@ export async function untilAnswered(child: Child, port: number, path: string): P
   const state = child.hasEnded() ? 'ended' : `does not answer ${path} (${found})`
   throw new Error(`${child.name} ${state}; it said: ${child.output() || 'nothing'}`)
 }
+
+/** Reads what `/echo` tells: the fields that arrived upstream, by name in lower case. */
+export function echoedFields(body: string): ReadonlyMap<string, string> {
+  const lines = body.split(/\r?\n/)
+  return new Map(
+    lines.map((line) => {
+      const colon = line.indexOf(': ')
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)] as const
+    }),
+  )
+}

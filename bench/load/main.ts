@@ -56,7 +56,7 @@ try {
   const report = await run(options, proxies, say)
   const fileName = `${report.startedAt.replaceAll(':', '-')}.json`
   write(options.jsonFile ?? join(import.meta.dirname, '../results', fileName), report)
-  process.stdout.write(`${toTable(report.results, report.ratios, report.proxies)}\n`)
+  process.stdout.write(`${toTable(report)}\n`)
   const isWhole =
     report.proxies.every(({ state }) => state !== 'failed') &&
     report.results.every(({ fault }) => fault === null)

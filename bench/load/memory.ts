@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs'
 import { cleanUpAtExit, stopChildren } from './children.ts'
 import { startProxy } from './contestants.ts'
-import { chooseLoadGenerator } from './load.ts'
+import { http1LoadGenerator } from './generators.ts'
 import { choosePinning, pinSelf } from './pinning.ts'
 import { sluice } from './proxies/sluice.ts'
 import { SCENARIOS } from './scenario.ts'
@@ -31,16 +31,17 @@ const goal = Number(process.argv[2] ?? 1_000_000)
 cleanUpAtExit()
 const pinning = choosePinning()
 pinSelf(pinning.load)
-const load = chooseLoadGenerator(pinning.load)
-const upstream = await startUpstream(pinning.upstream)
-const { started, standing } = await startProxy(sluice(null), upstream, pinning.proxy)
+const load = http1LoadGenerator(pinning.load)
+const upstream = await startUpstream([], pinning.upstream)
+const where = { upstream, scenarios: [], core: pinning.proxy }
+const { started, standing } = await startProxy(sluice(null), where)
 if (started === null) throw new Error(`Sluice cannot be measured: ${standing.fault}`)
 
 const curve: Point[] = [{ requestCount: 0, rssMib: rssMib(started.child.pid) }]
 let requestCount = 0
 for (let turn = 1; requestCount < goal; turn++) {
   const scenario = SCENARIOS[turn % LARGE_EVERY === 0 ? 1 : 0]!
-  const result = await load.run(started.port, scenario, TURN_SECONDS)
+  const result = await load.run(started.place.port, scenario, TURN_SECONDS)
   requestCount += result.requests
   curve.push({ requestCount, rssMib: rssMib(started.child.pid) })
 }

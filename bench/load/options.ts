@@ -12,7 +12,7 @@ export interface Options {
   readonly rounds: number
   /** Length of a turn, whole seconds, at least 1. */
   readonly seconds: number
-  /** Load before the first scenario's rounds, whole seconds; half of it before those of the others. */
+  /** Load before a scenario's rounds, whole seconds; half of it where one before spoke the same protocol. */
   readonly warmupSeconds: number
   /** Absolute; null: no profile. */
   readonly profileFolder: string | null
@@ -24,10 +24,11 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --quick              small and 1m, 2 rounds of 1 s: about a minute
   --only NAMES         these proxies, by comma: sluice, haproxy, haproxy-splice, nginx, undici, fast-proxy,
                        reply-from, http-proxy
-  --scenario NAMES     these scenarios, by comma: small, 64k, 1m
+  --scenario NAMES     these scenarios, by comma: small, 64k, 1m, tls, http2, grpc, websocket
   --rounds N           turns of each proxy that count (default 5)
   --seconds N          length of a turn (default 4)
-  --warmup N           seconds of load before the rounds of the first scenario (default 5), half before the others
+  --warmup N           seconds of load before the rounds of a scenario (default 5), half if one before spoke
+                       the same protocol
   --cpu-prof DIR       CPU profiles of sluice's threads, written to DIR when it ends
   --json FILE          the result as JSON (default bench/results/TIME.json)
 `
@@ -51,7 +52,7 @@ export function readOptions(args: readonly string[]): Options | null {
   if (values.help) return null
   const preset = values.quick
     ? { rounds: 2, seconds: 1, warmup: 2, scenario: 'small,1m' }
-    : { rounds: 5, seconds: 4, warmup: 5, scenario: 'small,64k,1m' }
+    : { rounds: 5, seconds: 4, warmup: 5, scenario: SCENARIOS.map(({ name }) => name).join() }
   return {
     only: values.only?.split(',') ?? null,
     scenarios: (values.scenario ?? preset.scenario).split(',').map(findScenario),

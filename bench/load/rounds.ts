@@ -7,17 +7,17 @@
 import type { Child } from './children.ts'
 import { groupCpuSeconds } from './cpu.ts'
 import type { LoadGenerator, LoadResult } from './load.ts'
-import type { Proxy } from './proxies/proxy.ts'
-import type { Scenario } from './scenario.ts'
+import type { Place, Proxy } from './proxies/proxy.ts'
+import { type Scenario, isSecure, unitOf } from './scenario.ts'
 
 /** A proxy that runs and answers as it should. */
 export interface Started {
   readonly proxy: Proxy
   readonly child: Child
-  readonly port: number
+  readonly place: Place
 }
 
-/** What one turn of one proxy gave. */
+/** What one turn of one proxy gave; with WebSocket, requests are messages. */
 export interface Round {
   readonly requests: number
   /** User and system time of all its threads and processes, by requests answered. */
@@ -64,7 +64,7 @@ export async function measureScenario(
     for (const one of rotated(taking, Math.max(round, 0))) {
       if (faultOf.has(one)) continue
       const turn = await takeTurn(one, scenario, { load, seconds: turnSeconds })
-      const words = typeof turn === 'string' ? turn : inWords(turn)
+      const words = typeof turn === 'string' ? turn : inWords(turn, unitOf(scenario))
       say(
         `${scenario.name} ${isWarmup ? 'warm-up' : `round ${round + 1}`} ${one.proxy.name}: ${words}`,
       )
@@ -83,10 +83,11 @@ export async function measureScenario(
 
 /** Returns the round, or the fault that spoils it. */
 async function takeTurn(
-  { child, port }: Started,
+  { child, place }: Started,
   scenario: Scenario,
   { load, seconds }: { load: LoadGenerator; seconds: number },
 ): Promise<Round | string> {
+  const port = isSecure(scenario) ? (place.tls?.port ?? 0) : place.port
   const cpuBefore = groupCpuSeconds(child.pid)
   const result = await load.run(port, scenario, seconds)
   const cpuSeconds = groupCpuSeconds(child.pid) - cpuBefore
@@ -117,10 +118,10 @@ function toRound(result: LoadResult, cpuSeconds: number): Round {
   }
 }
 
-function inWords({ cpuUsPerRequest, requestsPerSecond, coreUse }: Round): string {
+function inWords({ cpuUsPerRequest, requestsPerSecond, coreUse }: Round, unit: string): string {
   const figures = [
-    `${cpuUsPerRequest.toFixed(1)} µs CPU/request`,
-    `${requestsPerSecond.toFixed(0)} requests/s`,
+    `${cpuUsPerRequest.toFixed(1)} µs CPU/${unit}`,
+    `${requestsPerSecond.toFixed(0)} ${unit}s/s`,
     `${(coreUse * 100).toFixed(0)} % of a core`,
   ]
   return figures.join(', ')

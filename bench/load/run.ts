@@ -3,13 +3,15 @@
 import { stopChildren } from './children.ts'
 import { type Standing, findLateFaults, startProxy } from './contestants.ts'
 import { type CpuSource, cpuSource } from './cpu.ts'
-import { chooseLoadGenerator } from './load.ts'
+import { chooseLoadGenerator } from './generators.ts'
+import type { LoadGenerator } from './load.ts'
 import { type Machine, describeMachine } from './machine.ts'
 import type { Options } from './options.ts'
 import { type Pinning, choosePinning, pinSelf } from './pinning.ts'
 import type { Proxy } from './proxies/proxy.ts'
-import { type Ratio, type Result, toRatios, toResult } from './report.ts'
+import { type Ratio, type Result, type Skipped, toRatios, toResult } from './report.ts'
 import { type Series, type Started, measureScenario } from './rounds.ts'
+import type { Protocol, Scenario } from './scenario.ts'
 import { startUpstream } from './upstream.ts'
 
 /** What is written as JSON. */
@@ -22,13 +24,14 @@ export interface Report {
     readonly seconds: number
     readonly warmupSeconds: number
     readonly pinning: Pinning
-    /** Name and version of what took the place. */
-    readonly load: string
+    /** Name and version of what took the place; the load by scenario. */
+    readonly load: Readonly<Record<string, string>>
     readonly upstream: string
     readonly cpuSource: CpuSource
   }
   readonly proxies: readonly Standing[]
   readonly results: readonly Result[]
+  readonly skipped: readonly Skipped[]
   readonly ratios: readonly Ratio[]
 }
 
@@ -43,29 +46,34 @@ export async function run(
   const pinning = choosePinning()
   pinSelf(pinning.load)
   say(inWords(pinning))
-  const load = chooseLoadGenerator(pinning.load)
-  const upstream = await startUpstream(pinning.upstream)
-  say(`Load from ${load.name}, upstream ${upstream.name}`)
+  const { loads, skipped } = chooseLoads(scenarios, pinning.load)
+  for (const { scenario, reason } of skipped) say(`${scenario}: SKIPPED, ${reason}`)
+  const runnable = [...loads.keys()]
+  const upstream = await startUpstream(runnable, pinning.upstream)
+  for (const [{ name }, load] of loads) say(`${name}: load from ${load.name}`)
+  say(`Upstream ${upstream.name}`)
 
   const standings: Standing[] = []
   const started: Started[] = []
   for (const proxy of proxies) {
-    const outcome = await startProxy(proxy, upstream, pinning.proxy)
+    const outcome = await startProxy(proxy, { upstream, scenarios: runnable, core: pinning.proxy })
     standings.push(outcome.standing)
     if (outcome.started !== null) started.push(outcome.started)
     say(standingInWords(outcome.standing))
   }
 
   const series: Series[] = []
-  for (const [index, scenario] of scenarios.entries()) {
+  const spoken = new Set<Protocol>()
+  for (const [scenario, load] of loads) {
     const measurement = {
       load,
       rounds,
       seconds,
       say,
-      // By then the compilers know most of the code.
-      warmupSeconds: index === 0 ? warmupSeconds : Math.ceil(warmupSeconds / 2),
+      // The second time, the compilers know most of the code.
+      warmupSeconds: spoken.has(scenario.protocol) ? Math.ceil(warmupSeconds / 2) : warmupSeconds,
     }
+    spoken.add(scenario.protocol)
     series.push(...(await measureScenario(scenario, started, measurement)))
   }
   const lateFaults = await findLateFaults(started)
@@ -79,11 +87,37 @@ export async function run(
     seconds,
     warmupSeconds,
     pinning,
-    load: load.name,
+    load: Object.fromEntries([...loads].map(([{ name }, load]) => [name, load.name])),
     upstream: upstream.name,
     cpuSource: cpuSource(),
   }
-  return { startedAt, machine, settings, proxies: standings, results, ratios: toRatios(results) }
+  return {
+    startedAt,
+    machine,
+    settings,
+    proxies: standings,
+    results,
+    skipped,
+    ratios: toRatios(results),
+  }
+}
+
+/** Finds the load generator of each scenario; one that has none is skipped. */
+function chooseLoads(
+  scenarios: readonly Scenario[],
+  core: number | null,
+): { readonly loads: ReadonlyMap<Scenario, LoadGenerator>; readonly skipped: readonly Skipped[] } {
+  const loads = new Map<Scenario, LoadGenerator>()
+  const skipped: Skipped[] = []
+  for (const scenario of scenarios) {
+    const load = chooseLoadGenerator(scenario.protocol, core)
+    if (load !== null) loads.set(scenario, load)
+    else {
+      const reason = 'h2load is not installed (Debian: apt-get install nghttp2-client)'
+      skipped.push({ scenario: scenario.name, reason })
+    }
+  }
+  return { loads, skipped }
 }
 
 function inWords({ proxy, load, upstream }: Pinning): string {

@@ -1,7 +1,7 @@
 /** The table for people: one block a scenario, then the ratios. Pure. */
 
-import type { Ratio, Result, Spread } from './report.ts'
-import { SCENARIOS, type Scenario } from './scenario.ts'
+import type { Ratio, Result, Skipped, Spread } from './report.ts'
+import { SCENARIOS, type Scenario, unitOf } from './scenario.ts'
 
 /** What the table says of a proxy beside its figures. */
 interface Known {
@@ -9,7 +9,17 @@ interface Known {
   readonly work: string
 }
 
+interface Tabled {
+  readonly results: readonly Result[]
+  readonly ratios: readonly Ratio[]
+  readonly proxies: readonly (Known & { readonly name: string })[]
+  readonly skipped: readonly Skipped[]
+}
+
 type Figures = NonNullable<Result['figures']>
+
+/** Bodies up to this size are measured by request alone. */
+const SMALL_BYTES = 2_000
 
 const COLUMNS: readonly {
   readonly head: string
@@ -47,33 +57,29 @@ const COLUMNS: readonly {
 ]
 
 /** The table for stdout, the cheapest proxy of a scenario first. */
-export function toTable(
-  results: readonly Result[],
-  ratios: readonly Ratio[],
-  proxies: readonly (Known & { readonly name: string })[],
-): string {
+export function toTable({ results, ratios, proxies, skipped }: Tabled): string {
   const known = new Map(proxies.map((proxy) => [proxy.name, proxy]))
   const blocks = SCENARIOS.flatMap((scenario) => {
     const own = results.filter((result) => result.scenario === scenario.name)
     return own.length === 0 ? [] : [scenarioTable(scenario, own, known)]
   })
-  const lines = ratios.map(({ name, quotient }) => [
-    name,
-    number(quotient.median, 3),
-    range(quotient, 3),
-  ])
-  if (lines.length > 0) blocks.push(align([['ratio', 'median', 'low-high'], ...lines]))
+  const lines = ratios.map(({ name, quotient, bar }) => {
+    const judged = bar === null ? ['', ''] : [`at most ${bar.atMost}`, bar.isMet ? 'yes' : 'no']
+    return [name, number(quotient.median, 3), range(quotient, 3), ...judged]
+  })
+  if (lines.length > 0)
+    blocks.push(align([['ratio', 'median', 'low-high', 'bar', 'met'], ...lines]))
+  blocks.push(...skipped.map(({ scenario, reason }) => `${scenario}: SKIPPED, ${reason}`))
   return blocks.join('\n\n')
 }
 
 function scenarioTable(
-  { name, bodyBytes, connections }: Scenario,
+  scenario: Scenario,
   results: readonly Result[],
   known: ReadonlyMap<string, Known>,
 ): string {
-  const title = `${name}: bodies of ${bodyBytes} bytes, ${connections} keep-alive connections`
   // Of small bodies the bytes say nothing.
-  const columns = COLUMNS.filter((column) => !column.isOfBytes || bodyBytes > 1_000)
+  const columns = COLUMNS.filter((column) => !column.isOfBytes || scenario.bodyBytes > SMALL_BYTES)
   const lines = results
     .toSorted((a, b) => cost(a) - cost(b))
     .map(({ proxy, figures, fault }) => {
@@ -84,8 +90,24 @@ function scenarioTable(
           : columns.map((column) => column.cell(figures))
       return names.concat(cells)
     })
-  const head = ['proxy', 'version', 'work'].concat(columns.map((column) => column.head))
-  return `${title}\n${align([head, ...lines])}`
+  const unit = unitOf(scenario)
+  const heads = columns.map(({ head }) => head.replace('request', unit))
+  return `${titleOf(scenario)}\n${align([['proxy', 'version', 'work', ...heads], ...lines])}`
+}
+
+function titleOf({ name, protocol, bodyBytes, connections, streams }: Scenario): string {
+  switch (protocol) {
+    case 'http1':
+      return `${name}: bodies of ${bodyBytes} bytes, ${connections} keep-alive connections`
+    case 'tls':
+      return `${name}: bodies of ${bodyBytes} bytes, ${connections} keep-alive connections, TLS 1.3`
+    case 'http2':
+      return `${name}: bodies of ${bodyBytes} bytes, ${connections} connections of ${streams} streams, TLS 1.3`
+    case 'grpc':
+      return `${name}: unary calls of ${bodyBytes} bytes, ${connections} connections of ${streams} streams, TLS 1.3`
+    case 'websocket':
+      return `${name}: messages of ${bodyBytes} bytes, ${connections} tunnels with one in flight`
+  }
 }
 
 function cost({ figures }: Result): number {

@@ -11,13 +11,17 @@ import { fileURLToPath } from 'node:url'
 import { freePorts, makeFolder, startChild } from './children.ts'
 import { untilAnswered } from './http.ts'
 import { nginxCommand, nginxFrame, nginxVersion } from './proxies/nginx.ts'
-import { SCENARIOS } from './scenario.ts'
+import { BODIES, type Protocol, type Scenario } from './scenario.ts'
 
 export interface Upstream {
   /** Name and version, for the report. */
   readonly name: string
   readonly stablePort: number
   readonly canaryPort: number
+  /** Echoes what comes through a WebSocket, `programs/echo.ts`; null where no scenario asks for it. */
+  readonly echoPort: number | null
+  /** Takes gRPC calls, `programs/grpc.ts`; null where no scenario asks for it. */
+  readonly grpcPort: number | null
 }
 
 const PROGRAM = fileURLToPath(new URL('programs/upstream.ts', import.meta.url))
@@ -34,8 +38,12 @@ const ECHOED = [
   'te',
 ]
 
-/** Starts the upstream on `core` (null: any). Throws if it does not answer. */
-export async function startUpstream(core: number | null): Promise<Upstream> {
+/** Starts what the scenarios need upstream, on `core` (null: any). Throws if it does not answer. */
+export async function startUpstream(
+  scenarios: readonly Scenario[],
+  core: number | null,
+): Promise<Upstream> {
+  const speaks = (one: Protocol): boolean => scenarios.some(({ protocol }) => protocol === one)
   const [stablePort = 0, canaryPort = 0] = await freePorts(2)
   const version = nginxVersion()
   const command =
@@ -49,12 +57,29 @@ export async function startUpstream(core: number | null): Promise<Upstream> {
     name: version === null ? `node:net ${process.version}` : `nginx ${version}`,
     stablePort,
     canaryPort,
+    echoPort: await startProgram('echo', speaks('websocket'), core),
+    grpcPort: await startProgram('grpc', speaks('grpc'), core),
   }
+}
+
+/** Starts a program of ours where it is needed and returns its port, else null. */
+async function startProgram(
+  name: 'echo' | 'grpc',
+  isNeeded: boolean,
+  core: number | null,
+): Promise<number | null> {
+  if (!isNeeded) return null
+  const [port = 0] = await freePorts(1)
+  const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+  const command = [process.execPath, file, String(port)]
+  const child = await startChild(`the upstream ${name}`, command, core)
+  await untilAnswered(child, port, '/')
+  return port
 }
 
 function writeNginxFolder(stablePort: number, canaryPort: number): string {
   const folder = makeFolder()
-  for (const { path, bodyBytes } of SCENARIOS) {
+  for (const { path, bodyBytes } of BODIES) {
     writeFileSync(join(folder, path), 'x'.repeat(bodyBytes), { mode: 0o644 })
   }
   const servers = [server(folder, 'stable', stablePort), server(folder, 'canary', canaryPort)]
@@ -64,7 +89,7 @@ function writeNginxFolder(stablePort: number, canaryPort: number): string {
 }
 
 function server(folder: string, name: string, port: number): string {
-  const small = SCENARIOS.find((scenario) => scenario.name === 'small')?.bodyBytes ?? 0
+  const small = BODIES.find(({ path }) => path === '/small')?.bodyBytes ?? 0
   const echo = ECHOED.map((field) => `${field}: $http_${field.replaceAll('-', '_')}`).join('\\n')
   return `
   server {

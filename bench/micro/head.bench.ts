@@ -9,8 +9,12 @@ import { ResponseHead } from '../../src/proxy/http1/response-head.ts'
 const LIMITS = {
   headBytes: 16_384,
   headerCount: 100,
+  fieldBytes: 8_192,
   bodyBytes: 0,
+  bodyBytesPerSecond: 0,
   connections: 1,
+  connectionsPerAddress: 1,
+  streams: 1,
   upstreamConnections: 1,
   responseHeadBytes: 65_536,
   bufferBytes: 262_144,
@@ -52,7 +56,12 @@ const CHUNKED_BODY = Buffer.from(
 
 test("a browser's request head, 1000 times", async ({ bench }) => {
   const head = new RequestHead(LIMITS)
-  const peer = createPeer('192.0.2.1', false)
+  const peer = createPeer({
+    address: '192.0.2.1',
+    isTrusted: false,
+    isSecure: false,
+    clientCertificate: null,
+  })
   const parsing = await bench('parse', () => {
     for (let i = 0; i < 1_000; i++) head.parse(BROWSER_HEAD, 0, BROWSER_HEAD.length)
   }).run({ time: 50 })
@@ -60,7 +69,7 @@ test("a browser's request head, 1000 times", async ({ bench }) => {
     for (let i = 0; i < 1_000; i++) {
       head.parse(BROWSER_HEAD, 0, BROWSER_HEAD.length)
       head.findCookie('session')
-      head.keptLines()
+      head.keptLines(false)
       forwardingLines(peer, head)
     }
   }).run({ time: 50 })
@@ -82,6 +91,7 @@ test('a chunked body of 16 KiB in chunks of 1 KiB', async ({ bench }) => {
   const decoder = new ChunkedDecoder()
   const sink = {
     bodyBytes: 0,
+    bodyBytesPerSecond: 0,
     onChunkData(_: Buffer, start: number, end: number): void {
       this.bodyBytes += end - start
     },

@@ -29,8 +29,16 @@ export const CODE_COUNT = 500
 /** Room for the reasons of upstream failures; the names stand in `proxy/failure.ts`. */
 export const FAILURE_LIMIT = 24
 
+/** Room for the reasons of refused connections; the names stand in `proxy/refusals.ts`. */
+export const CONNECTION_REFUSAL_LIMIT = 16
+
+/** Room for the faults of refused requests; the names stand in `proxy/failure.ts`. */
+export const REQUEST_FAULT_LIMIT = 48
+
 /** How many series (pairs of route and variant) one process can count. */
 export const SERIES_LIMIT = 1024
+
+const FIRST_FAILURE = 10
 
 /** Words of a series, by offset from its start. */
 export const SERIES = {
@@ -48,12 +56,16 @@ export const SERIES = {
   requestBytes: 5,
   /** Body bytes from upstream to client. */
   responseBytes: 6,
+  /** Tunnels (WebSocket) that began; each is a request answered 101. */
+  tunnelsOpened: 7,
+  /** Tunnels that ended. */
+  tunnelsClosed: 8,
   /** `FAILURE_LIMIT` words: upstream failures by reason. */
-  failures: 8,
+  failures: FIRST_FAILURE,
   /** `METHODS.length` rows of `CODE_COUNT` words: answers by method and code. */
-  codes: 8 + FAILURE_LIMIT,
+  codes: FIRST_FAILURE + FAILURE_LIMIT,
   /** `BIN_COUNT` words: answered requests by latency, see `histogram.ts`. */
-  latency: 8 + FAILURE_LIMIT + METHODS.length * CODE_COUNT,
+  latency: FIRST_FAILURE + FAILURE_LIMIT + METHODS.length * CODE_COUNT,
 } as const
 
 /** Words of one series. */
@@ -65,14 +77,20 @@ export const THREAD = {
   accepted: 0,
   /** Downstream connections closed. */
   closed: 1,
-  /** Downstream connections refused because the limit was reached. */
+  /** Downstream connections refused, whatever the reason. */
   refused: 2,
   /** Upstream connections opened. */
   upstreamOpened: 3,
   /** Upstream connections closed. */
   upstreamClosed: 4,
+  /** Lines of the access log that were left out because too many were waiting to be written. */
+  accessDropped: 5,
+  /** `CONNECTION_REFUSAL_LIMIT` words: refused connections by reason. */
+  refusedConnections: 8,
+  /** `REQUEST_FAULT_LIMIT` words: refused requests by fault. */
+  refusedRequests: 8 + CONNECTION_REFUSAL_LIMIT,
   /** `CODE_COUNT` words: answers that Sluice itself gave before a route was found, by code. */
-  localCodes: 8,
+  localCodes: 8 + CONNECTION_REFUSAL_LIMIT + REQUEST_FAULT_LIMIT,
 } as const
 
 const THREAD_WORDS = THREAD.localCodes + CODE_COUNT
@@ -110,6 +128,7 @@ export function settleAbandoned(words: Uint32Array): void {
   words[THREAD.upstreamClosed] = words[THREAD.upstreamOpened]!
   for (let series = 0; series < SERIES_LIMIT; series++) {
     const offset = seriesOffset(series)
+    words[offset + SERIES.tunnelsClosed] = words[offset + SERIES.tunnelsOpened]!
     const abandonedCount = since(words[offset + SERIES.finished]!, words[offset + SERIES.started]!)
     if (abandonedCount === 0) continue
     words[offset + SERIES.finished]! += abandonedCount

@@ -9,34 +9,46 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createTallyBuffer } from '../analyzer/tally.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../proxy/failure.ts'
+import { CONNECTION_REFUSALS, REQUEST_FAULT_NAMES } from '../proxy/refusals.ts'
+import type { ThreadCommand, ThreadMessage } from '../proxy/thread.ts'
 import { createApi } from './api/server.ts'
-import { structuralChanges } from './config/changes.ts'
 import type { Config } from './config/config.ts'
+import { formatFault } from './config/fault.ts'
 import { loadConfig } from './config/load.ts'
 import { watchConfig } from './config/watch.ts'
 import { createLog, type Log } from './log.ts'
+import { listenerSentence, Reload } from './reload.ts'
 import { createEngine } from './rollout/controller.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { createTallies } from './tallies.ts'
+import { AccessLogFile } from './telemetry/access-log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { refusalLine } from './telemetry/refusal-line.ts'
 import { ThreadPool } from './threads/pool.ts'
 import { requireFreeAddresses } from './threads/probe.ts'
-import { createRouting, SeriesRegistry } from './threads/routing.ts'
+import { compileListeners, createRouting, SeriesRegistry } from './threads/routing.ts'
 import { newestRollouts, readiness, routeStates } from './views.ts'
 
 /** Between two readings of the tallies, and two looks of the engine at its deadlines. */
 const TICK_MS = 100
 /** Between two looks at the configuration file. */
 const WATCH_MS = 1_000
+/** What TLS session tickets are sealed with; made anew at each start and kept until the end. */
+const TICKET_KEY_BYTES = 48
 
 /** Whole milliseconds since 1970 that never go back while the process runs. */
 const clock = { nowMs: () => Math.floor(performance.timeOrigin + performance.now()) }
 
 /** Runs until SIGTERM or SIGINT; resolves to the exit code. */
 export async function runProcess(options: { readonly configFile: string }): Promise<number> {
-  const log = createLog((line) => process.stderr.write(line), clock.nowMs)
-  const startedWith = loadConfig(options.configFile)
-  let config = startedWith
+  const config = loadConfig(options.configFile)
+  let isDebug = (): boolean => config.control.logLevel === 'debug'
+  const log = createLog(
+    (line) => process.stderr.write(line),
+    clock.nowMs,
+    () => isDebug(),
+  )
+  for (const warning of config.warnings) log.warn(formatFault(warning))
   await requireFreeAddresses([...config.proxy.listeners, { name: 'admin', ...config.control }])
   // Taken down in the opposite order, also when one of them cannot start.
   await using parts = new AsyncDisposableStack()
@@ -44,12 +56,26 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   parts.defer(() => store.close())
 
   const series = new SeriesRegistry()
+  const accessLog = new AccessLogFile(config.proxy.accessLog.path, log)
+  parts.defer(() => accessLog.close())
+  async function hear(
+    message: ThreadMessage,
+    reply: (command: ThreadCommand) => void,
+  ): Promise<void> {
+    if (message.type === 'refused') log.debug(refusalLine(message.report))
+    if (message.type !== 'access') return
+    await accessLog.write(message.lines)
+    reply({ type: 'accessWritten', bytes: message.lines.length })
+  }
+
+  const ticketKeys = randomBytes(TICKET_KEY_BYTES)
   const tallyBuffer = createTallyBuffer(config.proxy.threads)
   const pool = new ThreadPool({
     count: config.proxy.threads,
     tallies: tallyBuffer,
-    listeners: config.proxy.listeners,
+    listeners: compileListeners(config, ticketKeys),
     log: (level, message) => log[level](message),
+    onMessage: (message, reply) => void hear(message, reply),
   })
   parts.defer(() => pool.drain(0))
   const tallies = createTallies({
@@ -59,7 +85,11 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   })
   const engine = await createEngine({
     store,
-    routing: createRouting(pool, series),
+    routing: createRouting(pool, {
+      series,
+      ticketKeys,
+      viaName: `sluice-${randomBytes(4).toString('hex')}`,
+    }),
     openEvidence: (route, _rollout, windowMs) =>
       tallies.openEvidence(series.obtain(route, 'canary'), windowMs),
     config,
@@ -77,14 +107,19 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     }
   })
 
-  const reload = { isSuccessful: true, succeededAtMs: clock.nowMs() }
+  const { nowMs } = clock
+  const reload = new Reload({ pool, engine, ticketKeys, startedWith: config, log, nowMs })
+  isDebug = () => reload.config.control.logLevel === 'debug'
   const metrics = createMetrics({
     version: packageVersion(),
     failureReasons: UPSTREAM_FAILURE_NAMES,
+    connectionRefusals: CONNECTION_REFUSALS,
+    requestFaults: REQUEST_FAULT_NAMES,
     series: () => series.entries.map((entry, index) => ({ ...entry, series: index })),
     totals: (index) => tallies.totals(index),
     windows: (index) => tallies.windows(index),
     threadTotals: () => tallies.threadTotals(),
+    accessLog: () => accessLog,
     rollouts: () => newestRollouts(engine),
     threadCount: () => pool.liveCount,
     threadRestartCount: () => pool.restartCount,
@@ -94,10 +129,10 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   const api = createApi({
     engine,
     store,
-    routes: () => routeStates(config, engine.targets(), { series, tallies }),
+    routes: () => routeStates(reload.config, engine.targets(), { series, tallies }),
     renderMetrics: () => metrics.renderMetrics(),
     ready: () => readiness(pool),
-    tokens: () => config.control.tokens,
+    tokens: () => reload.config.control.tokens,
     clock,
     log,
   })
@@ -111,31 +146,24 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     config,
     env: process.env,
     intervalMs: WATCH_MS,
-    onConfig: (next) => void take(next),
+    onConfig: (next) => {
+      void take(next)
+    },
     onFaults: (faults) => {
-      reload.isSuccessful = false
+      reload.refuse()
       log.error(`The configuration has ${faults.length} faults; the last good one stays in force`)
-      for (const { file, line, column, path, message } of faults)
-        log.error(`${file}:${line}:${column} ${path}: ${message}`)
+      for (const fault of faults) log.error(formatFault(fault))
     },
   })
 
   async function take(next: Config): Promise<void> {
-    try {
-      for (const sentence of structuralChanges(startedWith, next)) log.warn(sentence)
-      await engine.reconfigure(next)
-      config = next
-      reload.isSuccessful = true
-      reload.succeededAtMs = clock.nowMs()
-      log.info('The configuration is loaded anew')
-    } catch (error) {
-      reload.isSuccessful = false
-      watch.failed()
-      log.error(`The configuration cannot be taken: ${messageOf(error)}; SIGHUP tries it again`)
-    }
+    if (!(await reload.take(next))) return watch.failed()
+    await accessLog.reopen(next.proxy.accessLog.path)
   }
 
   const onHangup = (): void => {
+    // As rotation asks for: a file that was renamed is let go.
+    void accessLog.reopen()
     if (watch.reload() === 'unchanged') log.info('The configuration is unchanged')
   }
   parts.defer(() => {
@@ -151,10 +179,9 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   watch.start()
 
   const signal = await stopped
-  log.info(
-    `Stopping by ${signal}: requests under way have ${config.proxy.drainTimeoutMs} ms to finish`,
-  )
-  await pool.drain(config.proxy.drainTimeoutMs)
+  const { drainTimeoutMs } = reload.config.proxy
+  log.info(`Stopping by ${signal}: requests under way have ${drainTimeoutMs} ms to finish`)
+  await pool.drain(drainTimeoutMs)
   await parts.disposeAsync()
   log.info('Stopped')
   return 0
@@ -172,8 +199,7 @@ function announce(
   started: { config: Config; pool: ThreadPool; address: { host: string; port: number } },
 ): void {
   const { config, pool, address } = started
-  for (const { name, host, port } of pool.listeners)
-    log.info(`Listener ${name} on http://${host}:${port}`)
+  for (const listener of pool.listeners) log.info(listenerSentence(listener))
   if (config.control.tokens.length === 0) {
     log.warn(
       'The admin API asks for NO TOKEN: everybody on this machine may change rollouts (control.tokens is empty)',
@@ -186,8 +212,4 @@ function packageVersion(): string {
   const file = new URL('../../package.json', import.meta.url)
   const { version }: { version: string } = JSON.parse(readFileSync(file, 'utf8'))
   return version
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -26,6 +26,10 @@ export interface SeriesTotals {
   readonly errorCount: number
   readonly clientAbortCount: number
   readonly retryCount: number
+  /** Tunnels that began. */
+  readonly tunnelCount: number
+  /** Tunnels that are open. */
+  readonly activeTunnelCount: number
   readonly requestBytes: number
   readonly responseBytes: number
   /** `FAILURE_LIMIT` counts by reason. */
@@ -96,6 +100,8 @@ export class Series {
       errorCount: sums[SERIES.errors]!,
       clientAbortCount: sums[SERIES.clientAborts]!,
       retryCount: sums[SERIES.retries]!,
+      tunnelCount: sums[SERIES.tunnelsOpened]!,
+      activeTunnelCount: Math.max(0, sums[SERIES.tunnelsOpened]! - sums[SERIES.tunnelsClosed]!),
       requestBytes: sums[SERIES.requestBytes]!,
       responseBytes: sums[SERIES.responseBytes]!,
       failures: sums.subarray(SERIES.failures, SERIES.failures + FAILURE_LIMIT),
@@ -154,6 +160,8 @@ export const NO_TOTALS: SeriesTotals = {
   errorCount: 0,
   clientAbortCount: 0,
   retryCount: 0,
+  tunnelCount: 0,
+  activeTunnelCount: 0,
   requestBytes: 0,
   responseBytes: 0,
   failures: new Float64Array(FAILURE_LIMIT),

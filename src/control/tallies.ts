@@ -9,6 +9,8 @@
 
 import {
   CODE_COUNT,
+  CONNECTION_REFUSAL_LIMIT,
+  REQUEST_FAULT_LIMIT,
   SERIES,
   SERIES_LIMIT,
   THREAD,
@@ -24,6 +26,12 @@ export interface ThreadTotals {
   readonly downstreamConnectionCount: number
   readonly acceptedCount: number
   readonly refusedCount: number
+  /** `CONNECTION_REFUSAL_LIMIT` counts by reason. */
+  readonly refusedConnections: Float64Array
+  /** `REQUEST_FAULT_LIMIT` counts by fault. */
+  readonly refusedRequests: Float64Array
+  /** Lines of the access log that were left out because too many were waiting. */
+  readonly accessDroppedCount: number
   readonly upstreamConnectionCount: number
   readonly upstreamOpenedCount: number
   /** `CODE_COUNT` answers that Sluice gave before a route was found, the first for `FIRST_CODE`. */
@@ -103,6 +111,15 @@ export function createTallies(options: {
         downstreamConnectionCount: openCount(sums, THREAD.accepted, THREAD.closed),
         acceptedCount: sums[THREAD.accepted]!,
         refusedCount: sums[THREAD.refused]!,
+        refusedConnections: sums.subarray(
+          THREAD.refusedConnections,
+          THREAD.refusedConnections + CONNECTION_REFUSAL_LIMIT,
+        ),
+        refusedRequests: sums.subarray(
+          THREAD.refusedRequests,
+          THREAD.refusedRequests + REQUEST_FAULT_LIMIT,
+        ),
+        accessDroppedCount: sums[THREAD.accessDropped]!,
         upstreamConnectionCount: openCount(sums, THREAD.upstreamOpened, THREAD.upstreamClosed),
         upstreamOpenedCount: sums[THREAD.upstreamOpened]!,
         localCodes: sums.subarray(THREAD.localCodes, THREAD.localCodes + CODE_COUNT),

@@ -25,13 +25,14 @@ export class Assignment implements Choice {
     this.#context = context
   }
 
-  begin(route: CompiledRoute, head: RequestHead): void {
+  /** `isSecure`: the client speaks TLS, so a cookie can be kept to it. */
+  begin(route: CompiledRoute, head: RequestHead, isSecure: boolean): void {
     this.route = route
     this.#tableVersion = this.#context.table.version
     this.forced = forcedVariant(route, head)
     this.unit = unitOf(route, head)
     this.setCookieLine = ''
-    if (this.unit === null && route.sticky !== null) this.#mintUnit(route)
+    if (this.unit === null && route.sticky !== null) this.#mintUnit(route, isSecure)
     this.variant = chooseVariant(route, this, this.#context.random)
   }
 
@@ -47,10 +48,11 @@ export class Assignment implements Choice {
     return true
   }
 
-  #mintUnit(route: CompiledRoute): void {
+  #mintUnit(route: CompiledRoute, isSecure: boolean): void {
     const { sticky } = route
     if (sticky?.kind !== 'cookie' || !sticky.mint || route.variants.length === 1) return
     this.unit = randomUUID()
-    this.setCookieLine = `set-cookie: ${sticky.name}=${this.unit}; Path=/; HttpOnly; SameSite=Lax\r\n`
+    const secure = isSecure ? '; Secure' : ''
+    this.setCookieLine = `set-cookie: ${sticky.name}=${this.unit}; Path=/; HttpOnly; SameSite=Lax${secure}\r\n`
   }
 }

@@ -3,11 +3,32 @@
  * are used again. One object a thread; nothing in it is seen by another thread but the tally.
  */
 
+import { AccessLog, type AccessSink } from './access/log.ts'
 import { createBufferPool, type BufferPool } from './buffers.ts'
 import { RequestHead } from './http1/request-head.ts'
 import { ResponseHead } from './http1/response-head.ts'
+import { type RefusalReport, Refusals } from './refusals.ts'
 import type { RoutingTable } from './table.ts'
 import { EndpointSet } from './upstream/endpoint.ts'
+
+export interface ThreadContextOptions {
+  readonly tally: Uint32Array
+  readonly nowMs: number
+  readonly random: () => number
+  readonly report: (error: unknown) => void
+  /** Hears of refusals where the table in force asks for it; default: nobody does. */
+  readonly tellRefusal?: (report: RefusalReport) => void
+  /** Where the access log goes, and its clocks; default: nowhere. */
+  readonly access?: AccessSink
+}
+
+const NO_ACCESS: AccessSink = { send: () => undefined, nowMs: () => 0, wallMs: () => 0 }
+
+/** An exchange that has become a tunnel. */
+export interface Tunnel {
+  /** Another table is in force. */
+  onTableChange(): void
+}
 
 export class ThreadContext {
   readonly endpoints: EndpointSet = new EndpointSet()
@@ -18,27 +39,30 @@ export class ThreadContext {
   readonly random: () => number
   /** Tells control about a bug; bounded by the receiver. */
   readonly report: (error: unknown) => void
+  readonly refusals: Refusals
+  readonly accessLog: AccessLog
 
   /** Milliseconds of the monotonic clock, renewed by the sweep: for deadlines, not for latencies. */
   nowMs: number
   /** `date: …` and line end, renewed with `nowMs`. */
   dateLine = ''
   isDraining = false
+  /** How long what is under way may go on, once draining has begun. */
+  drainMs = Infinity
+  /** All that are open. */
+  readonly tunnels: Set<Tunnel> = new Set()
   /** Reused by every connection: valid until the next parse. */
   requestHead!: RequestHead
   responseHead!: ResponseHead
   #table!: RoutingTable
 
-  constructor(options: {
-    tally: Uint32Array
-    nowMs: number
-    random: () => number
-    report: (error: unknown) => void
-  }) {
+  constructor(options: ThreadContextOptions) {
     this.tally = options.tally
     this.nowMs = options.nowMs
     this.random = options.random
     this.report = options.report
+    this.refusals = new Refusals(this, options.tellRefusal ?? (() => undefined))
+    this.accessLog = new AccessLog(this, options.access ?? NO_ACCESS)
   }
 
   get table(): RoutingTable {
@@ -50,5 +74,6 @@ export class ThreadContext {
     this.#table = table
     this.requestHead = new RequestHead(table.limits)
     this.responseHead = new ResponseHead(table.limits.responseHeadBytes)
+    for (const tunnel of this.tunnels) tunnel.onTableChange()
   }
 }

@@ -1,32 +1,43 @@
 /**
  * The life of one request: match, assign, send, stream, retry, record. Hot.
  *
- * A downstream connection owns one exchange and uses it for each of its requests, so that a request makes
- * no object and no closure of its own.
+ * A downstream connection or stream owns one exchange and uses it for each of its requests, so that a request
+ * makes no object and no closure of its own.
  *
  *     IDLE -> CONNECTING -> SENDING -> WAITING -> STREAMING -> IDLE
- *        \______________________^ over a kept connection; without a body straight to WAITING
+ *        \______________________^        \---> TUNNEL ----^
+ *      over a kept connection; without a body straight to WAITING
+ *
+ * A tunnel is an answer 101, after which the bodies of both directions go on until each side has ended.
  */
 
-import { FIRST_CODE, THREAD } from '../analyzer/tally.ts'
+import type { Ending } from './access/flags.ts'
 import { Assignment } from './assignment.ts'
 import type { ThreadContext } from './context.ts'
+import { Deadline } from './deadline.ts'
 import type { Downstream } from './downstream.ts'
 import {
   type Failure,
+  LAST_FORWARD,
   NO_ROUTE,
   REQUEST_FAULTS,
+  type RequestFault,
   UPSTREAM_FAILURES,
   type UpstreamFailure,
 } from './failure.ts'
+import { Flow } from './flow.ts'
 import { forwardingLines } from './forwarding.ts'
-import { BY_LENGTH, CHUNKED, NO_BODY } from './http1/framing.ts'
+import { grpcTimeoutMs } from './grpc.ts'
+import { BY_LENGTH, NO_BODY } from './http1/framing.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { matchRoute } from './match.ts'
-import { Outcome } from './outcome.ts'
+import { Outcome, type Why } from './outcome.ts'
+import type { CompiledRoute } from './table.ts'
+import { drainDeadlineMs, isLeaving } from './tunnel.ts'
 import { chooseEndpoint } from './upstream/balance.ts'
-import { UpstreamConnection, type UpstreamUser } from './upstream/connection.ts'
+import { ALWAYS, IF_IDEMPOTENT, type Upstream, type UpstreamUser } from './upstream/upstream.ts'
+import { isLoop, viaLine } from './via.ts'
 
 const IDLE = 0
 /** Waits for an upstream connection; nothing was sent. */
@@ -37,43 +48,56 @@ const SENDING = 2
 const WAITING = 3
 /** The final head has been passed on. */
 const STREAMING = 4
+/** Bytes go both ways; the request is counted already. */
+const TUNNEL = 5
 
 export class Exchange implements UpstreamUser {
   method = ''
+  target = ''
+  bodyKind = NO_BODY
+  contentLength = 0
+  isUpgrade = false
+  takesTrailers = false
   isRequestDone = false
-  /** Monotonic milliseconds at which the present phase has lasted too long. */
-  deadlineMs = Infinity
 
   readonly #context: ThreadContext
   readonly #downstream: Downstream
   readonly #assignment: Assignment
   readonly #outcome: Outcome
+  readonly #deadline: Deadline
+  readonly #flow: Flow
   #phase = IDLE
-  #upstream: UpstreamConnection | null = null
+  #upstream: Upstream | null = null
+  #isIdempotent = false
+  /** Nothing of a body has been sent that would be missing in a second attempt. */
   #mayRetry = false
-  #status = 0
-  /** The request's head before and after what depends on the variant. */
-  #headBefore = ''
-  #headAfter = ''
-  #bodyKind = NO_BODY
+  #isGrpc = false
+  #lines = ''
   /** The client keeps its body back until the upstream has said 100. */
   #awaitsContinue = false
-  /** The answer is not read further: the client does not keep up. */
-  #isUpstreamPaused = false
-  /** The request is not read further: the upstream does not keep up. */
-  #isRequestPaused = false
-  /** What was unsent when the deadline was set; less at the deadline means that somebody reads, slowly. */
-  #unsentBefore = 0
+  /** The upstream's half of a tunnel has ended. */
+  #isAnswerDone = false
 
   constructor(context: ThreadContext, downstream: Downstream) {
     this.#context = context
     this.#downstream = downstream
     this.#assignment = new Assignment(context)
-    this.#outcome = new Outcome(context.tally)
+    this.#outcome = new Outcome(context)
+    this.#deadline = new Deadline(context)
+    this.#flow = new Flow(downstream, this.#deadline.pace)
   }
 
   get isActive(): boolean {
     return this.#phase !== IDLE
+  }
+
+  /** Monotonic milliseconds at which the present phase has lasted too long. */
+  get deadlineMs(): number {
+    return this.#deadline.ms
+  }
+
+  get isTunnel(): boolean {
+    return this.#phase === TUNNEL
   }
 
   /** Whether body bytes can be taken now. */
@@ -81,35 +105,50 @@ export class Exchange implements UpstreamUser {
     return this.#phase >= SENDING && !this.isRequestDone
   }
 
+  /** The field lines that go to the upstream, with what it is told of the variant. */
+  get lines(): string {
+    return this.#lines + this.#assignment.variant.lines
+  }
+
   /** Starts a request whose head has just been parsed; may end it at once with an answer of our own. */
   begin(head: RequestHead): void {
     const { table } = this.#context
     this.method = head.method
-    if (head.isUpgrade) return this.#answerLocally(REQUEST_FAULTS.upgrade)
+    this.#isGrpc = head.isGrpc
+    this.#outcome.begin(head, this.#downstream.peer)
+    if (head.via !== '' && isLoop(table.via, head.via)) return this.#refuse('loop', head.via)
+    if (head.maxForwards === 0) return this.#answerLocally(LAST_FORWARD, {})
     const route = matchRoute(table, head.host, head.target)
-    if (route === null) return this.#answerLocally(NO_ROUTE)
+    if (route === null) return this.#answerLocally(NO_ROUTE, { ending: 'noRoute' })
+    this.#take(head, route)
+    this.#attempt(true)
+  }
 
-    this.#outcome.begin(head.methodIndex)
-    this.#assignment.begin(route, head)
-    this.#bodyKind = head.bodyKind
+  /** Takes what is needed of the head, which is gone after this. */
+  #take(head: RequestHead, route: CompiledRoute): void {
+    const { peer } = this.#downstream
+    const { via } = this.#context.table
+    this.#assignment.begin(route, head, peer.isSecure)
+    this.target = head.target
+    this.bodyKind = head.bodyKind
+    this.contentLength = head.contentLength
+    this.isUpgrade = head.isUpgrade
+    this.takesTrailers = head.takesTrailers
     this.isRequestDone =
       head.bodyKind === NO_BODY || (head.bodyKind === BY_LENGTH && head.contentLength === 0)
-    this.#mayRetry = head.isIdempotent && this.isRequestDone
+    this.#isIdempotent = head.isIdempotent
+    this.#mayRetry = true
     this.#awaitsContinue = head.expectsContinue
-    this.#isUpstreamPaused = false
-    this.#isRequestPaused = false
-    this.#headBefore =
-      `${head.method} ${head.target} HTTP/1.1\r\n` +
-      head.keptLines() +
-      forwardingLines(this.#downstream.peer, head)
-    this.#headAfter = framingLines(head)
-    this.#attempt(true)
+    this.#flow.begin()
+    this.#lines = head.keptLines(peer.isTrusted) + forwardingLines(peer, head) + viaLine(via, head)
+    const timeout = head.isGrpc ? head.find('grpc-timeout') : null
+    this.#deadline.begin(grpcTimeoutMs(timeout), head.isGrpc)
   }
 
   /** Chooses again where the table has changed since; false when the route is gone, which is then answered. */
   #renewAssignment(): boolean {
     if (this.#assignment.renew()) return true
-    this.#answer(NO_ROUTE, null)
+    this.#answer(NO_ROUTE, { ending: 'noRoute' })
     return false
   }
 
@@ -118,21 +157,18 @@ export class Exchange implements UpstreamUser {
    * `mayReuse`: over a connection that was kept. Not so for a second try: if one was dead, all may be.
    */
   #attempt(mayReuse: boolean): boolean {
-    const { table, nowMs, random } = this.#context
+    const { table, random } = this.#context
     const endpoint = chooseEndpoint(this.#assignment.variant.endpoints, random)
     if (endpoint === null) return this.#fail('unavailable')
-    const kept = mayReuse ? endpoint.takeIdle() : undefined
-    if (kept !== undefined) {
-      kept.assign(this)
-      this.#upstream = kept
-      this.#send(kept)
-      return true
+    const upstream = endpoint.open(this.#context, this, mayReuse)
+    if (upstream === null) return this.#fail('connectionLimit')
+    this.#upstream = upstream
+    if (upstream.isConnected) {
+      this.#send(upstream)
+    } else {
+      this.#phase = CONNECTING
+      this.#deadline.arm(table.timeouts.connectMs)
     }
-    const isFull = endpoint.connectionCount >= table.limits.upstreamConnections
-    if (isFull && !endpoint.closeOldest()) return this.#fail('connectionLimit')
-    this.#phase = CONNECTING
-    this.deadlineMs = nowMs + table.timeouts.connectMs
-    this.#upstream = new UpstreamConnection(this.#context, endpoint, this)
     return true
   }
 
@@ -152,175 +188,248 @@ export class Exchange implements UpstreamUser {
     if (this.takesBody) this.#downstream.resumeRequest()
   }
 
-  #send(upstream: UpstreamConnection): void {
-    const { nowMs, table } = this.#context
-    this.#outcome.start(this.#assignment.variant.series)
-    upstream.outbox.text(this.#headBefore + this.#assignment.variant.lines + this.#headAfter)
+  #send(upstream: Upstream): void {
+    const { route, variant } = this.#assignment
+    this.#outcome.start(route, variant, upstream.endpoint.id)
+    upstream.sendHead(this)
     this.#phase = this.isRequestDone ? WAITING : SENDING
-    if (this.isRequestDone || this.#awaitsContinue) {
-      this.deadlineMs = nowMs + table.timeouts.responseHeadMs
-    } else {
-      this.#armStall()
-    }
+    if (this.isRequestDone || this.#awaitsContinue) this.#awaitAnswer()
+    else this.#deadline.armStall()
   }
 
-  /** A piece of the request's body. Up to `INLINE_BYTES` it may be overwritten afterwards, and the outbox has copied it. */
+  #awaitAnswer(): void {
+    this.#deadline.arm(this.#context.table.timeouts.responseHeadMs)
+  }
+
+  /** A piece of the request's body. Up to `INLINE_BYTES` it may be overwritten afterwards, and the upstream has copied it. */
   onRequestData(bytes: Buffer, start: number, end: number): void {
     const upstream = this.#upstream
     if (upstream === null) return
     this.#awaitsContinue = false
-    this.#armStall()
+    this.#mayRetry = false
+    this.#onRequestMoved(end - start)
     this.#outcome.countRequestBytes(end - start)
-    if (this.#bodyKind === CHUNKED) upstream.outbox.text(`${(end - start).toString(16)}\r\n`)
-    upstream.outbox.bytes(bytes, start, end)
-    if (this.#bodyKind === CHUNKED) upstream.outbox.text('\r\n')
+    upstream.sendData(bytes, start, end)
   }
 
-  /** A body without a byte may end before there is a connection to send it on. */
-  onRequestEnd(): void {
-    const { nowMs, table } = this.#context
+  /** Before there is an answer a body has to come at a certain pace; afterwards the two sides talk as they like. */
+  #onRequestMoved(byteCount: number): void {
+    const { mayBeSilent, pace } = this.#deadline
+    if (this.#phase !== SENDING || mayBeSilent || pace.hasMoved(byteCount)) {
+      this.#deadline.armStall()
+    }
+  }
+
+  /** A body without a byte may end before there is a connection to send it on. `trailers`: field lines. */
+  onRequestEnd(trailers: string): void {
+    if (this.isRequestDone) return
     this.isRequestDone = true
-    if (this.#bodyKind === CHUNKED) this.#upstream?.outbox.text('0\r\n\r\n')
+    this.#upstream?.sendEnd(trailers)
+    if (this.#phase === TUNNEL) return this.#settleTunnel()
     if (this.#phase !== SENDING) return
     this.#phase = WAITING
-    this.deadlineMs = nowMs + table.timeouts.responseHeadMs
+    this.#awaitAnswer()
   }
 
   /** Writes what has gathered for the upstream. */
   flushUpstream(): void {
     const upstream = this.#upstream
     if (upstream === null) return
-    upstream.outbox.flush()
-    if (!this.takesBody || this.#isRequestPaused || !upstream.isFull) return
-    this.#isRequestPaused = true
-    this.#unsentBefore = upstream.unsentBytes
-    this.#downstream.pauseRequest()
+    upstream.flush()
+    if (this.takesBody) this.#flow.checkRequest(upstream)
   }
 
   onUpstreamDrain(): void {
-    if (!this.#isRequestPaused) return
-    this.#isRequestPaused = false
-    this.#armStall()
+    if (!this.#flow.resumeRequest()) return
+    this.#deadline.armStall()
     this.#downstream.resumeRequest()
   }
 
   onInformational(head: ResponseHead): void {
     if (head.status === 100 && this.#awaitsContinue && this.#phase === SENDING) {
       this.#awaitsContinue = false
-      this.#armStall()
+      this.#deadline.armStall()
     }
     this.#downstream.sendInformational(head)
   }
 
+  onSwitch(head: ResponseHead): void {
+    this.#phase = TUNNEL
+    this.isRequestDone = false
+    this.#isAnswerDone = false
+    this.#deadline.begin(Infinity, true)
+    this.#deadline.armStall()
+    this.#outcome.openTunnel()
+    this.#context.tunnels.add(this)
+    this.#downstream.sendSwitch(head, this.#extraLines(head))
+    this.#downstream.flush()
+    this.#downstream.resumeRequest()
+  }
+
   onResponseHead(head: ResponseHead): void {
     this.#phase = STREAMING
-    this.#status = head.status
-    this.#armStall()
+    this.#outcome.noteHead(head)
+    if (head.isEventStream) this.#deadline.allowSilence()
+    this.#deadline.armStall()
+    this.#downstream.sendHead(head, this.#extraLines(head))
+  }
+
+  /** What we add to the upstream's lines. */
+  #extraLines(head: ResponseHead): string {
     const { setCookieLine } = this.#assignment
-    const extraLines = head.hasDate ? setCookieLine : this.#context.dateLine + setCookieLine
-    this.#downstream.sendHead(head, extraLines)
+    return head.hasDate ? setCookieLine : this.#context.dateLine + setCookieLine
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): boolean {
-    this.#armStall()
+    this.#deadline.armStall()
     this.#outcome.countResponseBytes(end - start)
     return this.#downstream.sendData(bytes, start, end)
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(trailers: string): void {
+    this.#downstream.sendEnd(trailers)
+    if (this.#phase === TUNNEL) {
+      this.#isAnswerDone = true
+      return this.#settleTunnel()
+    }
     this.#upstream = null
-    this.#downstream.sendEnd()
-    this.#outcome.finish(this.#status, null, this.#assignment.route.errorByStatus)
+    this.#outcome.noteTrailers(trailers)
+    this.#outcome.finish()
     this.#end()
     this.#downstream.onExchangeEnd()
   }
 
   /** Only an answer that goes on is paused: a connection that is kept must hear its upstream. */
   onReadEnd(): void {
-    const downstream = this.#downstream
-    downstream.flush()
-    if (this.#phase !== STREAMING || this.#isUpstreamPaused || !downstream.isFull) return
-    this.#isUpstreamPaused = true
-    this.#unsentBefore = downstream.unsentBytes
-    this.#upstream?.pause()
+    this.#downstream.flush()
+    if (this.#phase >= STREAMING) this.#flow.checkAnswer(this.#upstream)
   }
 
   /** The client has taken what was written. */
   onDownstreamDrain(): void {
-    if (!this.#isUpstreamPaused) return
-    this.#isUpstreamPaused = false
-    this.#armStall()
+    if (!this.#flow.resumeAnswer()) return
+    this.#deadline.armStall()
     this.#upstream?.resume()
   }
 
-  onUpstreamFailure(reason: UpstreamFailure, isUntouched: boolean): void {
+  onUpstreamFailure(reason: UpstreamFailure, retry: number): void {
     if (this.#phase === IDLE) return
     this.#upstream = null
-    if (!isUntouched || !this.#mayRetry) return void this.#fail(reason)
+    if (!this.#isRetried(retry)) return void this.#fail(reason)
     this.#mayRetry = false
     this.#outcome.countRetry()
     if (this.#renewAssignment() && this.#attempt(false)) this.flushUpstream()
   }
 
+  #isRetried(retry: number): boolean {
+    if (!this.#mayRetry || this.#phase >= STREAMING) return false
+    return retry === ALWAYS || (retry === IF_IDEMPOTENT && this.#isIdempotent && this.isRequestDone)
+  }
+
   /** The client is gone: cancels the upstream's work. */
   onClientGone(): void {
-    this.#dropUpstream()
-    if (this.#phase !== IDLE) this.#giveUp()
+    if (this.#phase !== IDLE) this.#giveUp('clientGone')
   }
 
   /** The client broke the rules in the middle of its body, or the body did not come. */
-  onRequestFault(failure: Failure): void {
+  onRequestFault(fault: RequestFault): void {
     if (this.#phase === IDLE) return
-    this.#dropUpstream()
-    if (this.#phase !== STREAMING) return this.#answer(failure, null)
-    this.#giveUp()
-    this.#downstream.breakOff()
+    this.#context.refusals.request(
+      fault,
+      this.#downstream.peer.address,
+      `${this.method} ${this.target}`,
+    )
+    if (this.#phase < STREAMING) {
+      this.#dropUpstream()
+      this.#answer(REQUEST_FAULTS[fault], { fault })
+    } else {
+      this.#giveUp('clientStalled')
+      this.#downstream.breakOff()
+    }
   }
 
   /** Called by the sweep when `deadlineMs` has passed. */
   onDeadline(): void {
+    if (this.#phase === TUNNEL) return this.#onTunnelDeadline()
+    if (this.#deadline.isLatestOver) return this.#failAndDrop('deadline')
     switch (this.#phase) {
       case CONNECTING:
         return this.#failAndDrop('connectTimeout')
       case SENDING:
         if (this.#awaitsContinue) return this.#failAndDrop('responseTimeout')
-        if (!this.#isRequestPaused) return this.#downstream.refuseBody('timeout')
-        if (!this.#isTaking(this.#upstream!.unsentBytes)) this.#failAndDrop('writeStalled')
+        if (!this.#flow.isRequestPaused) return this.#downstream.refuseBody('timeout')
+        if (!this.#isTaking()) this.#failAndDrop('writeStalled')
         return
       case WAITING:
         return this.#failAndDrop('responseTimeout')
       case STREAMING:
         return this.#onStall()
       default:
-        this.deadlineMs = Infinity
+        this.#deadline.clear()
     }
   }
 
   /** The answer has not moved: the client does not take it, or keeps back its request, or the upstream stopped. */
   #onStall(): void {
-    if (this.#isUpstreamPaused) {
-      if (this.#isTaking(this.#downstream.unsentBytes)) return
-      this.onClientGone()
+    const { isAnswerPaused, isRequestPaused } = this.#flow
+    if (isAnswerPaused) {
+      if (this.#isTaking()) return
+      this.#giveUp('clientStalled')
       this.#downstream.breakOff()
     } else if (this.isRequestDone) {
       this.#failAndDrop('stalled')
-    } else if (!this.#isRequestPaused) {
+    } else if (!isRequestPaused) {
       this.#downstream.refuseBody('timeout')
-    } else if (!this.#isTaking(this.#upstream!.unsentBytes)) {
+    } else if (!this.#isTaking()) {
       this.#failAndDrop('stalled')
     }
   }
 
-  /** Whether a slow reader has taken anything since the deadline was set; then it gets another one. */
-  #isTaking(unsentBytes: number): boolean {
-    if (unsentBytes >= this.#unsentBefore) return false
-    this.#unsentBefore = unsentBytes
-    this.#armStall()
+  /** Whether a slow reader has taken enough since the deadline was set; then it gets another one. */
+  #isTaking(): boolean {
+    if (!this.#flow.isTaking(this.#upstream)) return false
+    this.#deadline.armStall()
     return true
   }
 
-  #armStall(): void {
-    this.deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
+  /** The tunnel's table is not in force any more: where nobody new comes to its upstream, it ends in a while. */
+  onTableChange(): void {
+    const { table } = this.#context
+    const { name } = this.#assignment.route
+    if (isLeaving(table, name, this.#upstream!.endpoint)) {
+      if (this.#deadline.latestMs === Infinity) this.drainTunnel(table.timeouts.tunnelDrainMs)
+    } else if (!this.#context.isDraining) {
+      this.#deadline.latestMs = Infinity
+      this.#deadline.armStall()
+    }
+  }
+
+  /** Ends the tunnel within `withinMs`, at a time of its own, so that not all clients come back at once. */
+  drainTunnel(withinMs: number): void {
+    const { nowMs, random } = this.#context
+    this.#deadline.shorten(drainDeadlineMs(nowMs, withinMs, random))
+  }
+
+  #onTunnelDeadline(): void {
+    const isDrained = this.#deadline.isLatestOver
+    if (!isDrained && this.#isTaking()) return
+    this.#endTunnel({ ending: isDrained ? 'drained' : 'tunnelIdle' })
+    this.#downstream.onExchangeEnd()
+  }
+
+  /** One side of the tunnel has ended; with the second one it is over. */
+  #settleTunnel(): void {
+    this.#deadline.armStall()
+    if (!this.isRequestDone || !this.#isAnswerDone) return
+    this.#endTunnel({})
+    this.#downstream.onExchangeEnd()
+  }
+
+  #endTunnel(why: Why): void {
+    this.#context.tunnels.delete(this)
+    this.#outcome.closeTunnel(why)
+    this.#dropUpstream()
+    this.#end()
   }
 
   #failAndDrop(reason: UpstreamFailure): void {
@@ -335,49 +444,61 @@ export class Exchange implements UpstreamUser {
   }
 
   #fail(reason: UpstreamFailure): false {
-    this.#outcome.start(this.#assignment.variant.series)
+    if (this.#phase === TUNNEL) {
+      this.#endTunnel({ failure: reason })
+      this.#downstream.breakOff()
+      return false
+    }
     if (this.#phase === STREAMING) {
-      this.#outcome.finish(this.#status, reason, this.#assignment.route.errorByStatus)
+      this.#outcome.fail(reason)
       this.#end()
       this.#downstream.flush()
       this.#downstream.breakOff()
     } else {
-      this.#answer(UPSTREAM_FAILURES[reason], reason)
+      this.#answer(UPSTREAM_FAILURES[reason], { failure: reason })
     }
     return false
   }
 
   /** Ends the request with an answer of our own, which counts for the variant. */
-  #answer(failure: Failure, reason: UpstreamFailure | null): void {
-    this.#outcome.start(this.#assignment.variant.series)
-    this.#outcome.finish(failure.status, reason, this.#assignment.route.errorByStatus)
+  #answer(failure: Failure, why: Why): void {
+    const { route, variant, setCookieLine } = this.#assignment
+    this.#outcome.start(route, variant, null)
+    this.#outcome.answer(failure.status, why)
     this.#end()
-    this.#downstream.sendFailure(failure, this.#assignment.setCookieLine)
-    this.#downstream.flush()
-    this.#downstream.onExchangeEnd()
+    this.#tell(failure, setCookieLine)
+  }
+
+  /** Before any variant was chosen. `found`: what broke the rule. */
+  #refuse(fault: RequestFault, found: string): void {
+    this.#context.refusals.request(fault, this.#downstream.peer.address, found)
+    this.#answerLocally(REQUEST_FAULTS[fault], { fault })
   }
 
   /** An answer before any variant was chosen; the request's body, if there is one, is not read. */
-  #answerLocally(failure: Failure): void {
-    this.#context.tally[THREAD.localCodes + failure.status - FIRST_CODE]!++
-    this.#downstream.sendFailure(failure, '')
+  #answerLocally(failure: Failure, why: Why): void {
+    this.#outcome.answerLocally(failure.status, why)
+    this.#tell(failure, '')
+  }
+
+  #tell(failure: Failure, extraLines: string): void {
+    this.#downstream.sendFailure(failure, { extraLines, isGrpc: this.#isGrpc })
     this.#downstream.flush()
     this.#downstream.onExchangeEnd()
   }
 
-  #giveUp(): void {
-    this.#outcome.start(this.#assignment.variant.series)
-    this.#outcome.giveUp()
+  /** The client is not there any more, or will not be. */
+  #giveUp(ending: Ending): void {
+    if (this.#phase === TUNNEL) return this.#endTunnel({ ending })
+    this.#dropUpstream()
+    const { route, variant } = this.#assignment
+    this.#outcome.start(route, variant, null)
+    this.#outcome.giveUp(ending)
     this.#end()
   }
 
   #end(): void {
     this.#phase = IDLE
-    this.deadlineMs = Infinity
+    this.#deadline.clear()
   }
-}
-
-function framingLines(head: RequestHead): string {
-  if (head.bodyKind === BY_LENGTH) return `content-length: ${head.contentLength}\r\n\r\n`
-  return head.bodyKind === CHUNKED ? 'transfer-encoding: chunked\r\n\r\n' : '\r\n'
 }

@@ -5,10 +5,12 @@
 
 export interface Failure {
   readonly status: number
-  /** The `error` parameter of Proxy-Status. */
+  /** The `error` parameter of Proxy-Status; empty where nothing failed. */
   readonly error: string
   /** For the person who reads the body. */
   readonly detail: string
+  /** The request's own deadline has passed. */
+  readonly isDeadline?: true
 }
 
 function failure(status: number, error: string, detail: string): Failure {
@@ -40,7 +42,7 @@ export const REQUEST_FAULTS = {
   headTooLarge: failure(431, 'http_request_error', 'the header section is larger than allowed'),
   unknownCoding: failure(501, 'http_request_error', 'the only transfer coding known is chunked'),
   unknownMethod: failure(501, 'http_request_error', 'the method is not known'),
-  upgrade: failure(501, 'http_upgrade_failed', 'upgrades are not served'),
+  loop: failure(508, 'proxy_loop_detected', 'the request has been here before'),
   version: failure(505, 'http_request_error', 'the versions served are HTTP/1.1 and HTTP/1.0'),
 } as const satisfies Record<string, Failure>
 
@@ -52,6 +54,9 @@ export const NO_ROUTE: Failure = failure(
   'destination_not_found',
   'no route matches the request',
 )
+
+/** Not a failure: a request that was only to find out who is in the way ends here (RFC 9110 section 7.6.2). */
+export const LAST_FORWARD: Failure = failure(200, '', 'Max-Forwards was 0')
 
 /** Failures of the upstream; each is counted against the variant. */
 export const UPSTREAM_FAILURES = {
@@ -83,6 +88,21 @@ export const UPSTREAM_FAILURES = {
     'http_response_header_section_size',
     'the header section of the answer is too large',
   ),
+  upgrade: failure(
+    502,
+    'http_upgrade_failed',
+    'the upstream switched to another protocol, or cannot switch',
+  ),
+  tls: failure(502, 'tls_protocol_error', 'the TLS handshake with the upstream failed'),
+  certificate: failure(
+    502,
+    'tls_certificate_error',
+    'the certificate of the upstream cannot be verified',
+  ),
+  deadline: {
+    ...failure(504, 'http_response_timeout', 'the deadline of the request has passed'),
+    isDeadline: true,
+  },
   internal: failure(500, 'proxy_internal_error', 'Sluice has a bug'),
 } as const satisfies Record<string, Failure>
 

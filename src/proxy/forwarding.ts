@@ -1,5 +1,5 @@
 /**
- * What Sluice tells the upstream of the way a request came: X-Forwarded-For, -Proto, -Host and Via.
+ * What Sluice tells the upstream of the way a request came: X-Forwarded-For, -Proto and -Host.
  *
  * From a trusted peer the client's own fields are extended, from any other they are replaced, since
  * anybody can write them.
@@ -12,35 +12,46 @@ import type { RequestHead } from './http1/request-head.ts'
 export interface Peer {
   readonly address: string
   readonly isTrusted: boolean
+  /** Whether it speaks TLS with us. */
+  readonly isSecure: boolean
+  readonly proto: 'http' | 'https'
+  /** The line that tells its certificate; empty without one. */
+  readonly certificate: string
   /** The lines that are the same for each of its requests, as long as what it says of others is not believed. */
   readonly lines: string
 }
 
-/** Via (RFC 9110 section 7.6.3), with the version in which the message came. */
-export const VIA_LINE = 'via: 1.1 sluice\r\n'
-const VIA_HTTP10_LINE = 'via: 1.0 sluice\r\n'
-
-export function createPeer(address: string, isTrusted: boolean): Peer {
-  const lines = `x-forwarded-for: ${address}\r\nx-forwarded-proto: http\r\n`
-  return { address, isTrusted, lines }
+export function createPeer(options: {
+  readonly address: string
+  readonly isTrusted: boolean
+  readonly isSecure: boolean
+  /** What `x-forwarded-client-cert` says; null without a certificate. */
+  readonly clientCertificate: string | null
+}): Peer {
+  const { address, isSecure, clientCertificate } = options
+  const proto = isSecure ? 'https' : 'http'
+  const certificate =
+    clientCertificate === null ? '' : `x-forwarded-client-cert: ${clientCertificate}\r\n`
+  const lines = `x-forwarded-for: ${address}\r\nx-forwarded-proto: ${proto}\r\n${certificate}`
+  return { ...options, proto, certificate, lines }
 }
 
 /** Returns header lines, each with its line end. Hot: for untrusted peers one concatenation. */
 export function forwardingLines(peer: Peer, head: RequestHead): string {
-  const via = head.minorVersion === 1 ? VIA_LINE : VIA_HTTP10_LINE
-  if (peer.isTrusted && head.hasForwarding) return trustedLines(peer, head) + via
-  return peer.lines + hostLine(head.host) + via
+  if (peer.isTrusted && head.hasForwarding) return trustedLines(peer, head)
+  return peer.lines + hostLine(head.host)
 }
 
 function trustedLines(peer: Peer, head: RequestHead): string {
   const chain = head.forwarding(X_FORWARDED_FOR)
-  const proto = head.forwarding(X_FORWARDED_PROTO) || 'http'
+  const proto = head.forwarding(X_FORWARDED_PROTO) || peer.proto
   const host = head.forwarding(X_FORWARDED_HOST) || head.host
   const forwarded = head.forwarding(FORWARDED)
   return (
     `x-forwarded-for: ${chain === '' ? peer.address : `${chain}, ${peer.address}`}\r\n` +
     `x-forwarded-proto: ${proto}\r\n` +
     hostLine(host) +
+    peer.certificate +
     (forwarded === '' ? '' : `forwarded: ${forwarded}\r\n`)
   )
 }

@@ -25,6 +25,13 @@ export const X_FORWARDED_HOST = 11
 /** Believed from trusted proxies only, otherwise dropped. */
 export const FORWARDED = 12
 export const DATE = 13
+/** Said of the way by proxies before us, beside the above: believed from trusted ones only. */
+export const SAID_BY_PROXY = 14
+export const VIA = 15
+export const TE = 16
+export const TRAILER = 17
+export const CONTENT_TYPE = 18
+export const MAX_FORWARDS = 19
 
 const KNOWN: readonly (readonly [name: string, kind: number])[] = [
   ['host', HOST],
@@ -43,8 +50,21 @@ const KNOWN: readonly (readonly [name: string, kind: number])[] = [
   ['proxy-connection', DROP],
   ['proxy-authenticate', DROP],
   ['proxy-authorization', DROP],
-  ['te', DROP],
-  ['trailer', DROP],
+  ['te', TE],
+  ['trailer', TRAILER],
+  ['via', VIA],
+  ['content-type', CONTENT_TYPE],
+  ['max-forwards', MAX_FORWARDS],
+  ['x-forwarded-port', SAID_BY_PROXY],
+  ['x-forwarded-prefix', SAID_BY_PROXY],
+  ['x-forwarded-server', SAID_BY_PROXY],
+  ['x-forwarded-by', SAID_BY_PROXY],
+  ['x-forwarded-ssl', SAID_BY_PROXY],
+  ['x-forwarded-scheme', SAID_BY_PROXY],
+  ['x-real-ip', SAID_BY_PROXY],
+  ['x-forwarded-client-cert', DROP],
+  ['client-cert', DROP],
+  ['client-cert-chain', DROP],
   ['http2-settings', DROP],
   ['x-sluice-variant', DROP],
   ['x-sluice-rollout', DROP],
@@ -106,6 +126,7 @@ const NOT_CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'forwarded',
   'via',
   'date',
+  'content-type',
   'close',
   'keep-alive',
   'upgrade',

@@ -1,5 +1,6 @@
 /**
- * What the tally is told of one request. Hot: some writes to shared words a request, and nothing else.
+ * What is told of one request: to the tally, and to the access log where there is one. Hot: some writes to shared
+ * words a request, and nothing else with the log off.
  *
  * The exchange owns one and uses it for each of its requests. A request is counted with the variant that
  * it was first sent to, and stays there when it is tried again elsewhere: so what has started has always
@@ -7,63 +8,210 @@
  */
 
 import { binIndex } from '../analyzer/histogram.ts'
-import { CODE_COUNT, FIRST_CODE, SERIES } from '../analyzer/tally.ts'
-import { UPSTREAM_FAILURE_INDEX, type UpstreamFailure } from './failure.ts'
+import { CODE_COUNT, FIRST_CODE, SERIES, THREAD } from '../analyzer/tally.ts'
+import type { Ending } from './access/flags.ts'
+import { AccessRecord } from './access/record.ts'
+import type { ThreadContext } from './context.ts'
+import {
+  REQUEST_FAULTS,
+  type RequestFault,
+  UPSTREAM_FAILURE_INDEX,
+  type UpstreamFailure,
+} from './failure.ts'
+import type { Peer } from './forwarding.ts'
+import { grpcStatusIn, grpcStatusOf } from './grpc.ts'
+import type { RequestHead } from './http1/request-head.ts'
+import type { ResponseHead } from './http1/response-head.ts'
+import type { CompiledRoute, CompiledVariant } from './table.ts'
 
-/** The request has not been sent to anybody yet. */
-const NO_SERIES = -1
+/** Why a request ended that was not answered by its upstream in full. */
+export interface Why {
+  readonly failure?: UpstreamFailure | null
+  readonly fault?: RequestFault
+  readonly ending?: Ending | null
+}
+
+const ANSWERED: Why = {}
 
 export class Outcome {
   readonly #tally: Uint32Array
-  #series = NO_SERIES
+  readonly #record: AccessRecord
+  /** The first variant that the request was sent to. */
+  #counted: CompiledVariant | null = null
+  #series = 0
+  #route: CompiledRoute | null = null
+  #variant: CompiledVariant | null = null
+  #endpoint: string | null = null
   #methodIndex = 0
   #startMs = 0
+  #retryCount = 0
+  #requestBytes = 0
+  #responseBytes = 0
+  #isGrpc = false
+  /** What the client saw; 0 while it has seen nothing. */
+  #status = 0
+  /** -1 without one. */
+  #grpcStatus = -1
 
-  /** `tally`: this thread's words. */
-  constructor(tally: Uint32Array) {
-    this.#tally = tally
+  constructor(context: ThreadContext) {
+    this.#tally = context.tally
+    this.#record = new AccessRecord(context)
   }
 
-  /** A request has come whose method has that place in the tally's `METHODS`. */
-  begin(methodIndex: number): void {
-    this.#series = NO_SERIES
-    this.#methodIndex = methodIndex
+  /** A request has come. */
+  begin(head: RequestHead, peer: Peer): void {
+    this.#counted = null
+    this.#route = null
+    this.#variant = null
+    this.#endpoint = null
+    this.#methodIndex = head.methodIndex
     this.#startMs = performance.now()
+    this.#retryCount = 0
+    this.#requestBytes = 0
+    this.#responseBytes = 0
+    this.#isGrpc = head.isGrpc
+    this.#status = 0
+    this.#grpcStatus = -1
+    this.#record.begin(head, peer)
   }
 
-  /** It is sent to the variant of that series; all but the first call do nothing. */
-  start(series: number): void {
-    if (this.#series !== NO_SERIES) return
-    this.#series = series
-    this.#tally[series + SERIES.started]!++
+  /** It is sent to that variant; the first one counts it. `endpoint`: its id, null where there is none. */
+  start(route: CompiledRoute, variant: CompiledVariant, endpoint: string | null): void {
+    this.#route = route
+    this.#variant = variant
+    if (endpoint !== null) this.#endpoint = endpoint
+    if (this.#counted !== null) return
+    this.#counted = variant
+    this.#series = variant.series
+    this.#tally[this.#series + SERIES.started]!++
   }
 
   countRetry(): void {
+    this.#retryCount++
     this.#tally[this.#series + SERIES.retries]!++
   }
 
   countRequestBytes(byteCount: number): void {
+    this.#requestBytes += byteCount
     this.#tally[this.#series + SERIES.requestBytes]! += byteCount
   }
 
   countResponseBytes(byteCount: number): void {
+    this.#responseBytes += byteCount
     this.#tally[this.#series + SERIES.responseBytes]! += byteCount
   }
 
-  /** The client left, or was cut off for its own fault, before it had an answer. */
-  giveUp(): void {
-    this.#tally[this.#series + SERIES.finished]!++
-    this.#tally[this.#series + SERIES.clientAborts]!++
+  /** The final head of the upstream's answer has come. */
+  noteHead(head: ResponseHead): void {
+    this.#status = head.status
+    if (this.#isGrpc) this.#noteGrpcStatus(head.lines)
+    this.#record.noteResponseHead()
   }
 
-  /** The client saw `status`. `reason`: what failed upstream, if anything did. */
-  finish(status: number, reason: UpstreamFailure | null, errorByStatus: Uint8Array): void {
+  noteTrailers(trailers: string): void {
+    if (this.#isGrpc && trailers !== '') this.#noteGrpcStatus(trailers)
+  }
+
+  #noteGrpcStatus(lines: string): void {
+    const code = grpcStatusIn(lines)
+    if (code >= 0) this.#grpcStatus = code
+  }
+
+  /** The request is answered 101, and counted as that; its line in the log waits for the tunnel's end. */
+  openTunnel(): void {
+    this.#status = 101
+    this.#tally[this.#series + SERIES.finished]!++
+    this.#tally[this.#series + SERIES.tunnelsOpened]!++
+    this.#countAnswer()
+  }
+
+  closeTunnel(why: Why): void {
+    this.#tally[this.#series + SERIES.tunnelsClosed]!++
+    this.#write(false, why)
+  }
+
+  /** The client left, or was cut off for its own fault, before it had an answer. */
+  giveUp(ending: Ending): void {
+    this.#tally[this.#series + SERIES.finished]!++
+    this.#tally[this.#series + SERIES.clientAborts]!++
+    this.#write(false, { ending })
+  }
+
+  /** The upstream has answered in full. */
+  finish(): void {
+    this.#count(this.#isError(), ANSWERED)
+  }
+
+  /** The answer broke off. */
+  fail(failure: UpstreamFailure): void {
+    this.#count(true, { failure })
+  }
+
+  /** Sluice itself has answered. */
+  answer(status: number, why: Why): void {
+    this.#status = status
+    this.#count(why.failure !== undefined || this.#route!.errors.byStatus[status] === 1, why)
+  }
+
+  /** So it has, before any variant was chosen. */
+  answerLocally(status: number, why: Why): void {
+    this.#status = status
+    this.#tally[THREAD.localCodes + status - FIRST_CODE]!++
+    this.#write(false, why)
+  }
+
+  #isError(): boolean {
+    const { byStatus, byGrpcStatus } = this.#route!.errors
+    if (!this.#isGrpc) return byStatus[this.#status] === 1
+    return byGrpcStatus[grpcStatusOf(this.#status, this.#grpcStatus)] === 1
+  }
+
+  #count(isError: boolean, why: Why): void {
     const tally = this.#tally
     const series = this.#series
+    const failure = why.failure ?? null
     tally[series + SERIES.finished]!++
-    if (reason !== null) tally[series + SERIES.failures + UPSTREAM_FAILURE_INDEX[reason]]!++
-    if (reason !== null || errorByStatus[status] === 1) tally[series + SERIES.errors]!++
-    tally[series + SERIES.codes + this.#methodIndex * CODE_COUNT + status - FIRST_CODE]!++
+    if (failure !== null) tally[series + SERIES.failures + UPSTREAM_FAILURE_INDEX[failure]]!++
+    if (isError) tally[series + SERIES.errors]!++
+    this.#countAnswer()
+    this.#write(isError, why)
+  }
+
+  #countAnswer(): void {
+    const tally = this.#tally
+    const series = this.#series
+    const code = this.#status - FIRST_CODE
+    tally[series + SERIES.codes + this.#methodIndex * CODE_COUNT + code]!++
     tally[series + SERIES.latency + binIndex((performance.now() - this.#startMs) * 1000)]!++
   }
+
+  #write(isError: boolean, why: Why): void {
+    if (!this.#record.isOn) return
+    this.#record.finish({
+      status: this.#status,
+      isError,
+      grpcStatus: this.#grpcStatus,
+      failure: why.failure ?? null,
+      fault: why.fault ?? null,
+      ending: why.ending ?? null,
+      route: this.#route?.name ?? null,
+      variant: this.#variant?.name ?? null,
+      endpoint: this.#endpoint,
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      retryCount: this.#retryCount,
+    })
+  }
+}
+
+/** A request is refused whose head could not be read, so that no exchange began. `found`: its bytes, latin1. */
+export function recordUnread(
+  context: ThreadContext,
+  peer: Peer,
+  refusal: { readonly fault: RequestFault; readonly found: string },
+): void {
+  const { fault, found } = refusal
+  context.tally[THREAD.localCodes + REQUEST_FAULTS[fault].status - FIRST_CODE]!++
+  context.refusals.request(fault, peer.address, found)
+  context.accessLog.writeRefused(fault, peer)
 }

@@ -1,20 +1,24 @@
 /**
- * The proxy of one thread: its listeners, its connections, the table they work by, and the sweep that keeps
+ * The proxy of one thread: its listeners, its connections, the table they work by, and the wheel that keeps
  * their deadlines. Knows nothing of threads, so that tests run it where they are.
  */
 
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { THREAD } from '../analyzer/tally.ts'
+import type { AccessSink } from './access/log.ts'
 import { ThreadContext } from './context.ts'
-import { DownstreamConnection } from './http1/connection.ts'
+import type { ClientConnection } from './downstream.ts'
+import { type ClientKeeper, Entrance } from './listener/accept.ts'
+import { type CompiledListener, ListenerCompiler } from './listener/listeners.ts'
+import { OpenListener, type OpenListenerOptions } from './listener/open-listener.ts'
+import type { RefusalReport } from './refusals.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
 import { compileTable } from './table.ts'
+import { Wheel } from './wheel.ts'
 
-/** The grain of every timeout. */
-const SWEEP_MS = 250
-/** Connections that the kernel holds for us until they are accepted. */
-const BACKLOG = 1024
+/** A turn of the wheel: the grain of every timeout. */
+const TURN_MS = 250
+const TICKS_PER_TURN = 10
 /** Turns of the event loop in which all is read that the kernel holds: the present one, connections, their requests. */
 const ARRIVAL_TURNS = 3
 
@@ -26,64 +30,113 @@ export interface ProxyServerOptions {
   /** 0 up to, not including, 1. */
   readonly random: () => number
   readonly report: (error: unknown) => void
+  /** Hears of refusals where the snapshot asks for it; default: nobody does. */
+  readonly tellRefusal?: (report: RefusalReport) => void
+  /** Where the access log goes, and its clocks; default: nowhere. */
+  readonly access?: AccessSink
 }
 
-export class ProxyServer {
+/** That a listener cannot be opened. */
+export class ListenError extends Error {
+  readonly listener: Listener
+
+  constructor(listener: Listener, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.listener = listener
+  }
+}
+
+export class ProxyServer implements ClientKeeper {
   readonly #options: ProxyServerOptions
   readonly #context: ThreadContext
-  readonly #connections = new Set<DownstreamConnection>()
-  readonly #servers: Server[] = []
-  readonly #sweeping: NodeJS.Timeout
+  readonly #compiler = new ListenerCompiler()
+  readonly #clients = new Wheel<ClientConnection>(TICKS_PER_TURN)
+  readonly #entrance: Entrance
+  #listeners: OpenListener[] = []
+  #ticking: NodeJS.Timeout | null = null
+  /** Deadlines up to then are due in this turn of the wheel. */
+  #dueMs: number
   #onEmpty: (() => void) | null = null
 
   constructor(options: ProxyServerOptions) {
     this.#options = options
-    this.#context = new ThreadContext({
-      tally: options.tally,
-      nowMs: options.nowMs(),
-      random: options.random,
-      report: options.report,
-    })
+    this.#context = new ThreadContext({ ...options, nowMs: options.nowMs() })
+    this.#entrance = new Entrance(this.#context, this)
+    this.#dueMs = this.#context.nowMs
     this.#renewClock()
-    this.#sweeping = setInterval(() => this.sweep(), SWEEP_MS)
+  }
+
+  /** Of the access log that many bytes are not waiting any more. */
+  accessWritten(bytes: number): void {
+    this.#context.accessLog.acknowledge(bytes)
   }
 
   /** From now on no request starts by an older snapshot. */
   use(snapshot: Snapshot): void {
-    this.#context.use(compileTable(snapshot, this.#context.endpoints))
+    this.#context.use(compileTable(snapshot, this.#context.endpoints, this.#compiler))
+    this.#ticking ??= setInterval(() => this.#tick(), TURN_MS / TICKS_PER_TURN)
   }
 
-  /** Resolves with the port; needs a table. `reusePort`: other threads listen on the same one. */
-  listen(listener: Listener, reusePort: boolean): Promise<number> {
-    const options = { noDelay: true, allowHalfOpen: true, pauseOnConnect: true }
-    const server = createServer(options, (socket) => this.#accept(socket))
-    this.#servers.push(server)
-    return new Promise((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(
-        { host: listener.host, port: listener.port, reusePort, backlog: BACKLOG },
-        () => {
-          server.off('error', reject)
-          server.on('error', this.#options.report)
-          const address = server.address()
-          resolve(typeof address === 'object' && address !== null ? address.port : listener.port)
-        },
-      )
-    })
+  /** Opens one more; resolves with the port. Needs a table. `reusePort`: other threads listen on the same one. */
+  async listen(listener: Listener, reusePort: boolean): Promise<number> {
+    const opened = await this.#open(listener, reusePort)
+    this.#listeners.push(opened)
+    return opened.port
   }
 
-  #accept(socket: Socket): void {
-    const { tally, table } = this.#context
-    if (this.#connections.size >= table.limits.connections) {
-      tally[THREAD.refused]!++
-      socket.destroy()
-      return
+  /**
+   * Opens those of these that are not open at their host and port, closes all others; connections live on. Resolves with
+   * the ports, rejects with a `ListenError`, and then all is as before. Not to be called again before.
+   */
+  async listenOnly(listeners: readonly Listener[], reusePort: boolean): Promise<readonly number[]> {
+    const kept: OpenListener[] = []
+    const opened: OpenListener[] = []
+    for (const listener of listeners) {
+      const open = this.#listeners.find((each) => each.isAt(listener))
+      try {
+        // One after the other: the first failure is the one to tell.
+        kept.push(open ?? (await this.#open(listener, reusePort)))
+      } catch (error) {
+        for (const each of opened) each.close()
+        throw new ListenError(listener, error)
+      }
+      if (open === undefined) opened.push(kept.at(-1)!)
     }
-    const connection = new DownstreamConnection(this.#context, socket)
-    this.#connections.add(connection)
-    connection.onClosed(() => {
-      this.#connections.delete(connection)
-      if (this.#connections.size === 0) this.#onEmpty?.()
+    for (const [i, listener] of kept.entries()) listener.rename(listeners[i]!.name)
+    const gone = this.#listeners.filter((listener) => !kept.includes(listener))
+    this.#listeners = kept
+    if (gone.length > 0) await this.#closeListeners(gone)
+    return kept.map(({ port }) => port)
+  }
+
+  async #open(listener: Listener, reusePort: boolean): Promise<OpenListener> {
+    const options: OpenListenerOptions = {
+      settingsOf: (name) => this.#context.table.listeners.get(name),
+      onConnection: (socket: Socket, settings: CompiledListener) =>
+        this.#entrance.accept(socket, settings),
+      report: this.#options.report,
+    }
+    const opened = new OpenListener(listener, options)
+    await opened.open(reusePort)
+    return opened
+  }
+
+  /** What the kernel has taken for us is accepted first. */
+  async #closeListeners(listeners: readonly OpenListener[]): Promise<void> {
+    for (let turn = 0; turn < ARRIVAL_TURNS; turn++) await setImmediate()
+    for (const listener of listeners) listener.close()
+  }
+
+  get clientCount(): number {
+    return this.#clients.size
+  }
+
+  keep(client: ClientConnection, onClosed: () => void): void {
+    const remove = this.#clients.add(client)
+    client.onClosed(() => {
+      remove()
+      onClosed()
+      if (this.#clients.size === 0) this.#onEmpty?.()
     })
   }
 
@@ -92,24 +145,31 @@ export class ProxyServer {
     this.#context.dateLine = `date: ${new Date().toUTCString()}\r\n`
   }
 
-  /**
-   * Ends what has lasted too long; called every 250 ms. Deadlines are judged by the time of the sweep before,
-   * which they were set by: so none strikes early, and after a pause of the whole thread what has arrived
-   * meanwhile is read first.
-   */
-  sweep(): void {
-    const dueMs = this.#context.nowMs
+  #tick(): void {
+    if (this.#clients.isAtStart) this.#beginTurn()
+    this.#clients.tick(this.#dueMs)
+  }
+
+  /** What is due once a turn. */
+  #beginTurn(): void {
+    this.#dueMs = this.#context.nowMs
     this.#renewClock()
-    for (const connection of this.#connections) connection.sweep(dueMs)
-    this.#context.endpoints.closeIdle(dueMs - this.#context.table.timeouts.upstreamIdleMs)
+    this.#context.endpoints.closeIdle(this.#dueMs - this.#context.table.timeouts.upstreamIdleMs)
+    this.#context.accessLog.flush()
+  }
+
+  /** Does a whole turn at once: ends what has lasted too long by the clock of the turn before. */
+  sweep(): void {
+    this.#beginTurn()
+    this.#clients.sweep(this.#dueMs)
   }
 
   /** Answers what has arrived, stops accepting, lets requests finish for at most `timeoutMs`, then closes what is left. */
   async drain(timeoutMs: number): Promise<void> {
     this.#context.isDraining = true
-    for (let turn = 0; turn < ARRIVAL_TURNS; turn++) await setImmediate()
-    for (const server of this.#servers) server.close()
-    for (const connection of this.#connections) connection.drain()
+    this.#context.drainMs = timeoutMs
+    await this.#closeListeners(this.#listeners)
+    for (const client of this.#clients) client.drain()
     const { promise, resolve } = Promise.withResolvers<void>()
     const deadline = setTimeout(resolve, timeoutMs)
     const empty = this.#empty()
@@ -117,11 +177,12 @@ export class ProxyServer {
     clearTimeout(deadline)
     this.close()
     await empty
+    this.#context.accessLog.flush()
   }
 
   /** Resolves when the last connection is closed and its books are. */
   #empty(): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve()
+    if (this.#clients.size === 0) return Promise.resolve()
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#onEmpty = resolve
     return promise
@@ -129,9 +190,9 @@ export class ProxyServer {
 
   /** Closes everything at once. */
   close(): void {
-    clearInterval(this.#sweeping)
-    for (const server of this.#servers) server.close()
-    for (const connection of this.#connections) connection.destroy()
+    if (this.#ticking !== null) clearInterval(this.#ticking)
+    for (const listener of this.#listeners) listener.close()
+    for (const client of this.#clients) client.destroy()
     this.#context.endpoints.retain(new Set())
   }
 }

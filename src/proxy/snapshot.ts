@@ -10,6 +10,42 @@ export interface Listener {
   readonly host: string
   /** 0 to 65 535; 0 takes a free port, the same for every thread. */
   readonly port: number
+  /** At least one. HTTP/2 is agreed on by ALPN over TLS; in cleartext the client has to know (RFC 9113 section 3.3). */
+  readonly protocols: { readonly http1: boolean; readonly http2: boolean }
+  /** Null: cleartext. */
+  readonly tls: ListenerTls | null
+  /** Every connection comes from a trusted proxy and begins with a PROXY protocol header, version 1 or 2. */
+  readonly proxyProtocol: boolean
+}
+
+export interface ListenerTls {
+  /** At least one. The first serves clients that name no host, or one that no certificate is for. */
+  readonly certificates: readonly Certificate[]
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+  /** `ca`: PEM. Null: clients are not asked for a certificate. */
+  readonly clients: { readonly ca: string; readonly isRequired: boolean } | null
+  /** 48 bytes, the same in every thread: a session that one thread began is resumed by another. */
+  readonly ticketKeys: Uint8Array
+}
+
+export interface Certificate {
+  /** Host names in lower case; `*.example.com` for one label. */
+  readonly names: readonly string[]
+  /** PEM, with its chain. */
+  readonly cert: string
+  /** PEM. */
+  readonly key: string
+}
+
+/** How an upstream is spoken to over TLS. PEM throughout. */
+export interface UpstreamTls {
+  /** Null: the authorities that Node trusts. */
+  readonly ca: string | null
+  /** What Sluice shows of itself; null: nothing. */
+  readonly identity: { readonly cert: string; readonly key: string } | null
+  /** The name for SNI and verification; null: the endpoint's host. */
+  readonly serverName: string | null
+  readonly isVerified: boolean
 }
 
 /** Sizes and counts beyond which input is refused. */
@@ -18,10 +54,21 @@ export interface Limits {
   readonly headBytes: number
   /** Header fields of a request; more is answered 431. */
   readonly headerCount: number
+  /** One of those fields, name and value, bytes; more is answered 431. */
+  readonly fieldBytes: number
   /** Request body, bytes, 0 for no limit; more is answered 413. */
   readonly bodyBytes: number
   /** Downstream connections of one thread; more are closed at once. */
   readonly connections: number
+  /** Of those, connections from one address; more are closed at once. */
+  readonly connectionsPerAddress: number
+  /** Requests at a time on one HTTP/2 connection; more are refused with REFUSED_STREAM. */
+  readonly streams: number
+  /**
+   * Bytes a second below which a body is too slow to wait for, on the average of a `bodyStallMs`; 0 for no limit. Kept to
+   * by clients that send a request which is not answered yet, and by those that do not take an answer.
+   */
+  readonly bodyBytesPerSecond: number
   /** Connections of one thread to one endpoint; a request that needs one more is answered 503. */
   readonly upstreamConnections: number
   /** Status line and header section of an upstream's answer, bytes; more is a 502. */
@@ -44,6 +91,12 @@ export interface Timeouts {
   readonly bodyStallMs: number
   /** An upstream connection without a request; then it is closed. */
   readonly upstreamIdleMs: number
+  /** From a connection's first moment until its PROXY header and TLS handshake are done; then it is closed. */
+  readonly handshakeMs: number
+  /** A tunnel (WebSocket) through which nothing comes, either way; then it is closed. */
+  readonly tunnelIdleMs: number
+  /** How long tunnels live on after their variant or the process stopped taking new ones; they end spread over the last half. */
+  readonly tunnelDrainMs: number
 }
 
 export type PathMatch =
@@ -57,10 +110,29 @@ export type Sticky =
   | { readonly kind: 'cookie'; readonly name: string; readonly mint: boolean }
 
 export interface Endpoint {
-  /** `host:port`; an endpoint's live state in a thread is kept under this name across snapshots. */
+  /** Where and how it is reached; an endpoint's live state in a thread is kept under this name across snapshots. */
   readonly id: string
   readonly host: string
   readonly port: number
+  readonly protocol: 'http1' | 'http2'
+  /** Null: cleartext. */
+  readonly tls: UpstreamTls | null
+}
+
+/** Which answers count as errors of the variant, beside those that never came. */
+export interface ErrorRule {
+  /** 100 to 599. */
+  readonly statuses: readonly number[]
+  /** 0 to 16; looked at where the request is gRPC. */
+  readonly grpcStatuses: readonly number[]
+}
+
+/** Which requests are written to the access log. */
+export interface AccessLog {
+  /** `errors`: those that failed, were refused or count as errors; `sampled`: those and a share of the others. */
+  readonly mode: 'errors' | 'sampled' | 'all'
+  /** 0 to 1, with `sampled`. */
+  readonly ratio: number
 }
 
 export interface Variant {
@@ -79,6 +151,7 @@ export interface Route {
   readonly path: PathMatch
   readonly sticky: Sticky | null
   readonly forceHeader: string | null
+  readonly errors: ErrorRule
   /** Stable first; the canary, if a rollout runs, second. */
   readonly variants: readonly Variant[]
   /** The running rollout, told upstream; null when none runs. */
@@ -89,9 +162,16 @@ export interface Route {
 
 export interface Snapshot {
   readonly version: number
+  /** What this process calls itself in Via; like no other's, so that loops are seen. A token. */
+  readonly viaName: string
   readonly limits: Limits
   readonly timeouts: Timeouts
   readonly trustedProxies: readonly string[]
+  readonly listeners: readonly Listener[]
+  /** Null: off. */
+  readonly accessLog: AccessLog | null
+  /** Whether each refusal is told to control, with what was found, for its log at debug level. */
+  readonly tellsRefusals: boolean
   readonly upstreams: readonly { readonly name: string; readonly endpoints: readonly Endpoint[] }[]
   readonly routes: readonly Route[]
 }

@@ -3,11 +3,24 @@
  * comes is worked out here; requests read one reference to it.
  */
 
-import { seriesOffset } from '../analyzer/tally.ts'
+import { CODE_COUNT, FIRST_CODE, seriesOffset } from '../analyzer/tally.ts'
 import { TrustedPeers } from './address.ts'
 import { seedOf } from './bucket.ts'
-import type { Limits, PathMatch, Route, Snapshot, Sticky, Timeouts, Variant } from './snapshot.ts'
+import { GRPC_CODE_COUNT } from './grpc.ts'
+import { type CompiledListener, ListenerCompiler } from './listener/listeners.ts'
+import type {
+  AccessLog,
+  ErrorRule,
+  Limits,
+  PathMatch,
+  Route,
+  Snapshot,
+  Sticky,
+  Timeouts,
+  Variant,
+} from './snapshot.ts'
 import type { Endpoint, EndpointSet } from './upstream/endpoint.ts'
+import { createVia, type Via } from './via.ts'
 
 export interface CompiledVariant {
   readonly name: string
@@ -27,8 +40,13 @@ export interface CompiledRoute {
   readonly variants: readonly CompiledVariant[]
   /** Seed of the coin. */
   readonly seed: number
-  /** 1 where a status code counts as an error of the variant; index is the code. */
-  readonly errorByStatus: Uint8Array
+  readonly errors: CompiledErrors
+}
+
+/** 1 where a code counts as an error of the variant; the index is the code. */
+export interface CompiledErrors {
+  readonly byStatus: Uint8Array
+  readonly byGrpcStatus: Uint8Array
 }
 
 /** One way to reach a route. */
@@ -44,16 +62,26 @@ export interface RoutingTable {
   readonly limits: Limits
   readonly timeouts: Timeouts
   readonly trusted: TrustedPeers
+  /** By name. */
+  readonly listeners: ReadonlyMap<string, CompiledListener>
+  /** Null: off. */
+  readonly accessLog: AccessLog | null
+  readonly tellsRefusals: boolean
+  readonly via: Via
   /** Most specific first; a route with several hosts has an entry for each. */
   readonly entries: readonly MatchEntry[]
   readonly byName: ReadonlyMap<string, CompiledRoute>
 }
 
-/** By default a 5xx is the variant's error, and nothing else is. */
-const ERROR_BY_STATUS: Uint8Array = new Uint8Array(600).fill(1, 500)
-
-/** Compiles a snapshot; live endpoint state is taken from `endpoints`, which outlives every snapshot. */
-export function compileTable(snapshot: Snapshot, endpoints: EndpointSet): RoutingTable {
+/**
+ * Compiles a snapshot; live endpoint state is taken from `endpoints`, and what was made of certificates from `listeners`,
+ * which outlive every snapshot.
+ */
+export function compileTable(
+  snapshot: Snapshot,
+  endpoints: EndpointSet,
+  listeners: ListenerCompiler = new ListenerCompiler(),
+): RoutingTable {
   const sets = snapshot.upstreams.map((upstream) =>
     upstream.endpoints.map((endpoint) => endpoints.obtain(endpoint)),
   )
@@ -64,6 +92,10 @@ export function compileTable(snapshot: Snapshot, endpoints: EndpointSet): Routin
     limits: snapshot.limits,
     timeouts: snapshot.timeouts,
     trusted: new TrustedPeers(snapshot.trustedProxies),
+    listeners: listeners.compile(snapshot.listeners),
+    accessLog: snapshot.accessLog,
+    tellsRefusals: snapshot.tellsRefusals,
+    via: createVia(snapshot.viaName),
     entries: snapshot.routes
       .flatMap((route, index) => entriesOf(route, routes[index]!))
       .toSorted(bySpecificity),
@@ -78,8 +110,16 @@ function compileRoute(route: Route, sets: readonly (readonly Endpoint[])[]): Com
     forceHeader: route.forceHeader,
     variants: route.variants.map((variant) => compileVariant(route, variant, sets)),
     seed: seedOf(route.salt),
-    errorByStatus: ERROR_BY_STATUS,
+    errors: compileErrors(route.errors),
   }
+}
+
+function compileErrors({ statuses, grpcStatuses }: ErrorRule): CompiledErrors {
+  const byStatus = new Uint8Array(FIRST_CODE + CODE_COUNT)
+  const byGrpcStatus = new Uint8Array(GRPC_CODE_COUNT)
+  for (const status of statuses) byStatus[status] = 1
+  for (const code of grpcStatuses) byGrpcStatus[code] = 1
+  return { byStatus, byGrpcStatus }
 }
 
 function compileVariant(

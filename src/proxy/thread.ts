@@ -6,7 +6,8 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { segment, settleAbandoned } from '../analyzer/tally.ts'
-import { ProxyServer } from './server.ts'
+import type { RefusalReport } from './refusals.ts'
+import { ListenError, ProxyServer } from './server.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
 
 /** What control gives a thread when it starts it. */
@@ -19,8 +20,14 @@ export interface ThreadOptions {
 /** Control to thread. */
 export type ThreadCommand =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
-  /** Needs a snapshot first; answered by `listening`. */
+  /**
+   * All that is to be open, told apart by host and port: what is new is opened, what is not among them closed, what
+   * stays takes the name that it has here. A name stands twice while its listener moves to another port. Needs a
+   * snapshot first; answered by `listening` or `listenFailed`, before which no other `listen` comes.
+   */
   | { readonly type: 'listen'; readonly listeners: readonly Listener[] }
+  /** Of the access log that many bytes are written, or lost. */
+  | { readonly type: 'accessWritten'; readonly bytes: number }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 /** Thread to control. */
@@ -31,6 +38,9 @@ export type ThreadMessage =
   | { readonly type: 'listenFailed'; readonly message: string }
   | { readonly type: 'drained' }
   | { readonly type: 'bug'; readonly message: string }
+  | { readonly type: 'refused'; readonly report: RefusalReport }
+  /** Whole lines, ASCII; answered by `accessWritten`. */
+  | { readonly type: 'access'; readonly lines: string }
 
 /** Bugs told to control by one thread; further ones are only counted by their effects. */
 const REPORT_LIMIT = 100
@@ -47,6 +57,12 @@ const server = new ProxyServer({
   tally,
   nowMs: () => performance.now(),
   random: Math.random,
+  tellRefusal: (report) => send({ type: 'refused', report }),
+  access: {
+    send: (lines) => send({ type: 'access', lines }),
+    nowMs: () => performance.now(),
+    wallMs: () => Date.now(),
+  },
   report: (error) => {
     if (++reportCount > REPORT_LIMIT) return
     send({
@@ -61,19 +77,14 @@ function send(message: ThreadMessage): void {
 }
 
 async function listen(listeners: readonly Listener[]): Promise<void> {
-  const ports: number[] = []
-  for (const listener of listeners) {
-    try {
-      // One after the other: the first failure is the one to tell.
-      ports.push(await server.listen(listener, options.reusePort))
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      const { name, host, port: number } = listener
-      const message = `Cannot listen on ${host}:${number} (listener "${name}"): ${reason}`
-      return send({ type: 'listenFailed', message })
-    }
+  try {
+    send({ type: 'listening', ports: await server.listenOnly(listeners, options.reusePort) })
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error
+    const { name, host, port: number } = error.listener
+    const message = `Cannot listen on ${host}:${number} (listener "${name}"): ${error.message}`
+    send({ type: 'listenFailed', message })
   }
-  send({ type: 'listening', ports })
 }
 
 port.on('message', (command: ThreadCommand) => {
@@ -84,6 +95,9 @@ port.on('message', (command: ThreadCommand) => {
       break
     case 'listen':
       void listen(command.listeners)
+      break
+    case 'accessWritten':
+      server.accessWritten(command.bytes)
       break
     case 'drain':
       void server.drain(command.timeoutMs).then(() => send({ type: 'drained' }))

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { binIndex } from '../../src/analyzer/histogram.ts'
 import {
   CODE_COUNT,
+  CONNECTION_REFUSAL_LIMIT,
   FIRST_CODE,
   METHODS,
   SERIES,
@@ -81,6 +82,9 @@ describe('totals', () => {
     add(start + SERIES.finished, 0, 7)
     add(start + SERIES.clientAborts, 1, 2)
     add(start + SERIES.retries, 1, 3)
+    add(start + SERIES.tunnelsOpened, 0, 5)
+    add(start + SERIES.tunnelsOpened, 1, 4)
+    add(start + SERIES.tunnelsClosed, 2, 2)
     add(start + SERIES.requestBytes, 2, 4_000_000_000)
     add(start + SERIES.responseBytes, 2, 5)
     add(start + SERIES.failures + 23, 0, 6)
@@ -94,6 +98,8 @@ describe('totals', () => {
       errorCount: 0,
       clientAbortCount: 2,
       retryCount: 3,
+      tunnelCount: 9,
+      activeTunnelCount: 7,
       requestBytes: 4_000_000_000,
       responseBytes: 5,
     })
@@ -257,6 +263,11 @@ describe('threads', () => {
     add(THREAD.closed, 0, 2)
     add(THREAD.accepted, 2, 5)
     add(THREAD.refused, 1, 7)
+    add(THREAD.refusedConnections + CONNECTION_REFUSAL_LIMIT - 1, 0, 2)
+    add(THREAD.refusedConnections + CONNECTION_REFUSAL_LIMIT - 1, 1, 2)
+    add(THREAD.refusedRequests, 1, 3)
+    add(THREAD.refusedRequests, 2, 3)
+    add(THREAD.accessDropped, 0, 8)
     add(THREAD.upstreamOpened, 1, 9)
     add(THREAD.upstreamClosed, 1, 1)
     add(THREAD.localCodes + 404 - FIRST_CODE, 0, 1)
@@ -270,6 +281,9 @@ describe('threads', () => {
       upstreamOpenedCount: 9,
     })
     expect(totals.localCodes[404 - FIRST_CODE]).toBe(2)
+    expect(totals.refusedConnections.at(-1)).toBe(4)
+    expect(totals.refusedRequests[0]).toBe(6)
+    expect(totals.accessDroppedCount).toBe(8)
   })
 
   test('that died have nothing open once their successors have closed the books', () => {

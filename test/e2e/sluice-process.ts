@@ -32,6 +32,12 @@ export interface StartOptions {
   /** YAML added under the route. */
   readonly routeLines?: readonly string[]
   readonly threads?: number
+  /** YAML added in `proxy`, such as `accessLog: { mode: all }`. */
+  readonly proxyEntries?: readonly string[]
+  /** YAML added in `control`. */
+  readonly controlEntries?: readonly string[]
+  /** YAML in place of the one listener, which is called `public`. */
+  readonly listeners?: string
   /** Options for node, before the program. */
   readonly nodeOptions?: readonly string[]
 }
@@ -83,10 +89,17 @@ export async function startSluice(options: StartOptions): Promise<SluiceProcess>
   }
 }
 
-function configText({ shops, routeLines = [], threads = 1 }: StartOptions): string {
+const LISTENER = '{ name: public, host: 127.0.0.1, port: 0 }'
+
+/** The text of the configuration that `startSluice` starts with. */
+export function configText(options: Omit<StartOptions, 'folder'>): string {
+  const { shops, routeLines = [], threads = 1, listeners = LISTENER } = options
+  const { proxyEntries = [], controlEntries = [] } = options
+  const proxy = [`listeners: [${listeners}]`, `threads: ${threads}`, ...proxyEntries]
+  const control = ['host: 127.0.0.1', 'port: 0', ...controlEntries]
   return [
     'version: 1',
-    `proxy: { listeners: [{ name: public, host: 127.0.0.1, port: 0 }], threads: ${threads} }`,
+    `proxy: { ${proxy.join(', ')} }`,
     'upstreams:',
     `  shop-v1: { endpoints: ["http://127.0.0.1:${shops.stable.port}"] }`,
     `  shop-v2: { endpoints: ["http://127.0.0.1:${shops.canary.port}"] }`,
@@ -94,7 +107,7 @@ function configText({ shops, routeLines = [], threads = 1 }: StartOptions): stri
     '  - name: shop',
     '    stable: shop-v1',
     ...routeLines.map((line) => `    ${line}`),
-    'control: { host: 127.0.0.1, port: 0 }',
+    `control: { ${control.join(', ')} }`,
     'store: { path: ./sluice.db }',
     '',
   ].join('\n')
@@ -108,7 +121,7 @@ async function waitForAddresses(
   const endMs = performance.now() + PATIENCE_MS
   while (performance.now() < endMs) {
     if (child.exitCode !== null || child.signalCode !== null) break
-    const proxyUrl = /Listener public on (http:\/\/\S+)/.exec(stderr())?.[1]
+    const proxyUrl = /Listener public on (https?:\/\/\S+)/.exec(stderr())?.[1]
     const adminUrl = /Admin API on (http:\/\/[^\s,]+)/.exec(stderr())?.[1]
     if (proxyUrl !== undefined && adminUrl !== undefined && (await isReady(adminUrl))) {
       return { proxyUrl, adminUrl }

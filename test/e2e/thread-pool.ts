@@ -9,8 +9,8 @@ import {
   THREAD,
 } from '../../src/analyzer/tally.ts'
 import { ThreadPool, type ThreadPoolOptions } from '../../src/control/threads/pool.ts'
-import type { Snapshot } from '../../src/proxy/snapshot.ts'
-import { type Setup, snapshotOf } from '../proxy/exchange/proxy.ts'
+import type { Listener, Snapshot } from '../../src/proxy/snapshot.ts'
+import { LISTENER, type Setup, snapshotOf } from '../proxy/exchange/proxy.ts'
 import type { Fault, FaultySnapshot } from './faults.ts'
 
 export interface Pool {
@@ -25,6 +25,11 @@ export interface Pool {
 
 const THREAD_COUNT = 2
 
+/** A listener on this machine, for HTTP/1.1 in cleartext. */
+export function listenerOn(port: number, changes: Partial<Listener> = {}): Listener {
+  return { ...LISTENER, port, ...changes }
+}
+
 /** Starts two threads on a free port. */
 export async function startPool(
   snapshot: Snapshot,
@@ -35,7 +40,7 @@ export async function startPool(
   const pool = new ThreadPool({
     count: THREAD_COUNT,
     tallies,
-    listeners: [{ name: 'test', host: '127.0.0.1', port: 0 }],
+    listeners: [listenerOn(0)],
     log: (level, message) => void logged.push(`${level} ${message}`),
     entry: new URL('faulty-thread.ts', import.meta.url),
     ...options,

@@ -8,7 +8,7 @@ import { type Client, connectClient } from '../proxy/exchange/client.ts'
 import { valueOf } from '../proxy/exchange/message.ts'
 import { snapshotOf, STABLE } from '../proxy/exchange/proxy.ts'
 import { startUpstream, type Upstream } from '../proxy/exchange/upstream.ts'
-import { faulty, type Pool, startPool } from './thread-pool.ts'
+import { faulty, listenerOn, type Pool, startPool } from './thread-pool.ts'
 
 /** The kernel spreads connections by a hash of their addresses: that many reach both threads as good as surely. */
 const CONNECTION_COUNT = 40
@@ -152,7 +152,7 @@ test('where a port is taken nothing starts, and nothing is left', async () => {
   onTestFinished(() => void server.close())
   const address = server.address()
   const port = typeof address === 'object' ? address!.port : 0
-  const listeners = [{ name: 'public', host: '127.0.0.1', port }]
+  const listeners = [listenerOn(port, { name: 'public' })]
   const started = startPool(snapshotOf({ stable: [] }), { listeners })
   await expect(started).rejects.toMatchObject({
     code: 'cannotListen',

@@ -19,6 +19,8 @@ const REGISTERED = new Set([
   'connection_read_timeout',
   'connection_write_timeout',
   'connection_limit_reached',
+  'tls_protocol_error',
+  'tls_certificate_error',
   'http_request_error',
   'http_response_incomplete',
   'http_response_header_section_size',
@@ -26,6 +28,7 @@ const REGISTERED = new Set([
   'http_upgrade_failed',
   'http_protocol_error',
   'proxy_internal_error',
+  'proxy_loop_detected',
 ])
 
 const ALL = [
@@ -44,7 +47,7 @@ test.for(ALL)(
 )
 
 test("what is the client's fault is a 4xx, but for what we do not know", () => {
-  const unknown = { unknownCoding: 501, unknownMethod: 501, upgrade: 501, version: 505 }
+  const unknown = { unknownCoding: 501, unknownMethod: 501, loop: 508, version: 505 }
   for (const [name, { status }] of Object.entries(REQUEST_FAULTS)) {
     if (name in unknown) expect(unknown).toHaveProperty(name, status)
     else expect(Math.floor(status / 100)).toBe(4)

@@ -1,9 +1,15 @@
 /** Routing tables for tests: a snapshot with what matters, compiled as a thread does it. */
 
-import type { Route, Snapshot, Variant } from '../../src/proxy/snapshot.ts'
+import type { Endpoint, ErrorRule, Route, Snapshot, Variant } from '../../src/proxy/snapshot.ts'
 import { compileTable, type CompiledRoute, type RoutingTable } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
 import { LIMITS } from './http1/heads.ts'
+
+/** What counts as an error unless a route says otherwise. */
+export const ERRORS: ErrorRule = {
+  statuses: Array.from({ length: 100 }, (_, index) => 500 + index),
+  grpcStatuses: [2, 4, 12, 13, 14, 15],
+}
 
 /** A route that takes every request and has no canary. */
 export const ROUTE: Route = {
@@ -12,6 +18,7 @@ export const ROUTE: Route = {
   path: { kind: 'prefix', value: '/' },
   sticky: null,
   forceHeader: null,
+  errors: ERRORS,
   variants: [{ name: 'stable', upstream: 0, weightBp: 10_000, series: 0 }],
   rollout: null,
   salt: 'r1',
@@ -28,6 +35,7 @@ export function split(weightBp: number): readonly Variant[] {
 export function snapshotOf(routes: readonly Route[], changes: Partial<Snapshot> = {}): Snapshot {
   return {
     version: 1,
+    viaName: 'sluice-test',
     limits: LIMITS,
     timeouts: {
       headMs: 1_000,
@@ -36,11 +44,17 @@ export function snapshotOf(routes: readonly Route[], changes: Partial<Snapshot> 
       responseHeadMs: 1_000,
       bodyStallMs: 1_000,
       upstreamIdleMs: 1_000,
+      handshakeMs: 1_000,
+      tunnelIdleMs: 1_000,
+      tunnelDrainMs: 1_000,
     },
     trustedProxies: [],
+    listeners: [],
+    accessLog: null,
+    tellsRefusals: false,
     upstreams: ['v1', 'v2'].map((name, index) => ({
       name,
-      endpoints: [{ id: `127.0.0.1:${9_001 + index}`, host: '127.0.0.1', port: 9_001 + index }],
+      endpoints: [endpointOf(9_001 + index)],
     })),
     routes,
     ...changes,
@@ -54,4 +68,10 @@ export function tableOf(routes: readonly Route[], endpoints = new EndpointSet())
 /** Compiles one route. */
 export function routeWith(changes: Partial<Route>): CompiledRoute {
   return tableOf([{ ...ROUTE, ...changes }]).byName.get(changes.name ?? ROUTE.name)!
+}
+
+/** An endpoint of this machine, in cleartext HTTP/1.1. */
+export function endpointOf(port: number, changes: Partial<Endpoint> = {}): Endpoint {
+  const { host = '127.0.0.1', protocol = 'http1', tls = null } = changes
+  return { id: `${protocol}://${host}:${port}`, host, port, protocol, tls, ...changes }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { seriesOffset } from '../../src/analyzer/tally.ts'
 import { compileTable } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
-import { ROUTE, routeWith, snapshotOf, split, tableOf } from './routes.ts'
+import { endpointOf, ROUTE, routeWith, snapshotOf, split, tableOf } from './routes.ts'
 
 function variantLines(rollout: string | null): readonly string[] {
   return routeWith({ variants: split(500), rollout }).variants.map((variant) => variant.lines)
@@ -30,9 +30,9 @@ describe('a variant', () => {
 
 describe('an error', () => {
   test('is a 5xx and nothing else', () => {
-    const { errorByStatus } = routeWith({})
+    const { byStatus } = routeWith({}).errors
     const errors = Array.from({ length: 600 }, (_, status) => status).filter(
-      (status) => errorByStatus[status] === 1,
+      (status) => byStatus[status] === 1,
     )
     expect([errors.length, errors[0], errors.at(-1)]).toEqual([100, 500, 599])
   })
@@ -56,7 +56,7 @@ describe('endpoints', () => {
   })
 
   test('are shared by upstreams with the same address', () => {
-    const address = { id: '127.0.0.1:9001', host: '127.0.0.1', port: 9_001 }
+    const address = endpointOf(9_001)
     const upstreams = ['a', 'b'].map((name) => ({ name, endpoints: [address] }))
     const route = { ...ROUTE, variants: split(500) }
     const table = compileTable(snapshotOf([route], { upstreams }), new EndpointSet())

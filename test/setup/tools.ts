@@ -1,48 +1,102 @@
 /**
  * Fetches, once, the programs that tests need beyond npm packages.
  *
- * The Debian package is unpacked into a cache folder rather than installed: installing it would start a
- * Prometheus server on the machine of whoever runs the tests. In CI a tool that cannot be had is an error.
+ * Clients and load generators start nothing by being there, so they are installed where we are root. Prometheus
+ * would start a server on the machine of whoever runs the tests: of it the package is unpacked into a cache folder
+ * instead. In CI a tool that cannot be had is an error.
  */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/tools')
+
+/** Longest that one run of apt-get may last. */
+const APT_TIMEOUT_MS = 300_000
+
+/** Program, and the Debian package that has it. */
+const CLIENTS: Readonly<Record<string, string>> = {
+  curl: 'curl',
+  h2load: 'nghttp2-client',
+  wrk: 'wrk',
+  chromium: 'chromium',
+  slowhttptest: 'slowhttptest',
+}
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** Path of promtool; empty where it cannot be had. */
     promtool: string
+    /** Programs that cannot be had; tests that need one are skipped. */
+    missingPrograms: readonly string[]
   }
 }
 
 export default function setup(project: TestProject): void {
   project.provide('promtool', findPromtool())
+  project.provide('missingPrograms', installClients())
 }
 
 function findPromtool(): string {
   const cached = join(CACHE, 'usr/bin/promtool')
-  if (runs('promtool')) return 'promtool'
+  if (isThere('promtool')) return 'promtool'
   if (existsSync(cached) || unpack('prometheus')) return cached
-  const message = 'promtool cannot be had (Debian package prometheus)'
-  if (process.env['CI'] === 'true') throw new Error(`${message}, and CI skips nothing`)
-  console.warn(`\nSKIPPED: ${message}: the metrics' names and format are NOT checked by it\n`)
+  miss('promtool cannot be had (Debian package prometheus)', 'the metrics are NOT checked by it')
   return ''
 }
 
-function runs(program: string): boolean {
-  return spawnSync(program, ['--version']).status === 0
+/** Returns those that are not there afterwards. */
+function installClients(): string[] {
+  const missing = (): string[] => Object.keys(CLIENTS).filter((program) => !isThere(program))
+  const wanted = missing()
+  if (wanted.length === 0) return []
+  if (process.getuid?.() === 0 && isThere('apt-get')) {
+    const packages = [...new Set(wanted.map((program) => CLIENTS[program]!))]
+    console.warn(`\nInstalling for the tests: ${packages.join(', ')}\n`)
+    apt(['update'])
+    // Together at first; one that is unknown here would else keep the others away.
+    if (!install(packages)) for (const name of packages) install([name])
+  }
+  const left = missing()
+  if (left.length > 0) miss(`${left.join(', ')} cannot be had`, 'their tests are NOT run')
+  return left
+}
+
+/** `consequence` is for people; in CI there is none. */
+function miss(what: string, consequence: string): void {
+  if (process.env['CI'] === 'true') throw new Error(`${what}, and CI skips nothing`)
+  console.warn(`\nSKIPPED: ${what}: ${consequence}\n`)
+}
+
+function isThere(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+function install(packages: readonly string[]): boolean {
+  return apt(['install', '-y', '-qq', '--no-install-recommends', ...packages])
+}
+
+function apt(args: readonly string[], cwd = '/'): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const { status } = spawnSync('apt-get', args, { cwd, env, timeout: APT_TIMEOUT_MS })
+  return status === 0
 }
 
 /** Whether the package's files now lie in the cache. */
 function unpack(name: string): boolean {
   mkdirSync(CACHE, { recursive: true })
-  const download = () => spawnSync('apt-get', ['download', name], { cwd: CACHE }).status === 0
+  const download = () => apt(['download', name], CACHE)
   if (!download()) {
-    spawnSync('apt-get', ['update'])
+    apt(['update'])
     if (!download()) return false
   }
   const archive = readdirSync(CACHE).find((file) => file.startsWith(`${name}_`))

@@ -1,15 +1,15 @@
 /**
- * autocannon as the load generator, in a process of its own so that it can be pinned: `autocannon.ts PORT PATH
+ * autocannon as the load generator, in a process of its own so that it can be pinned: `autocannon.ts ORIGIN PATH
  * CONNECTIONS SECONDS` prints the same line as `wrk.lua`.
  */
 
 import autocannon from 'autocannon'
 import { BROWSER_HEADERS, USER_COUNT } from '../scenario.ts'
 
-const [port, path, connections, seconds] = process.argv.slice(2)
+const [origin, path, connections, seconds] = process.argv.slice(2)
 
 const result = await autocannon({
-  url: `http://127.0.0.1:${port}`,
+  url: origin ?? '',
   connections: Number(connections),
   duration: Number(seconds),
   timeout: 5,

@@ -4,7 +4,7 @@
  */
 
 import { type Socket, createServer } from 'node:net'
-import { SCENARIOS } from '../scenario.ts'
+import { BODIES } from '../scenario.ts'
 
 const HEAD_LIMIT = 16_384
 
@@ -25,7 +25,7 @@ function answer(upstream: string, body: string | Buffer): Buffer {
 
 function listen(upstream: string, port: number | undefined): void {
   const answers = new Map(
-    SCENARIOS.map(({ path, bodyBytes }) => [path, answer(upstream, 'x'.repeat(bodyBytes))]),
+    BODIES.map(({ path, bodyBytes }) => [path, answer(upstream, 'x'.repeat(bodyBytes))]),
   )
   createServer((socket) => {
     // `/echo` gives the head back, for the check of what a proxy sets.

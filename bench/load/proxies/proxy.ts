@@ -10,9 +10,27 @@ export interface Place {
   readonly controlPort: number
   readonly stablePort: number
   readonly canaryPort: number
+  /** Where HTTP/1.1 and HTTP/2 are served over TLS (by ALPN) besides; null: no scenario of the run needs it. */
+  readonly tls: Tls | null
+  /** The upstream of `TUNNEL_PATH`; null: no scenario of the run needs it. */
+  readonly echoPort: number | null
+  /** The upstream of `GRPC_PATH`, HTTP/2 in cleartext; null: no scenario of the run needs it. */
+  readonly grpcPort: number | null
   /** Folder for its files, its own. */
   readonly folder: string
 }
+
+/** The same for every proxy: TLS 1.3, `CIPHER_SUITE`, one certificate (ECDSA P-256). */
+export interface Tls {
+  readonly port: number
+  /** Absolute, PEM. */
+  readonly certFile: string
+  readonly keyFile: string
+  /** What the scenarios of the run speak over it. */
+  readonly protocols: readonly SecureProtocol[]
+}
+
+export type SecureProtocol = 'HTTP/1.1' | 'HTTP/2'
 
 export interface Proxy {
   readonly name: string

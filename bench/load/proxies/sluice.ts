@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { untilAnswered } from '../http.ts'
-import type { Place, Proxy } from './proxy.ts'
 import { projectVersion } from '../machine.ts'
+import { GRPC_PATH, TUNNEL_PATH } from '../scenario.ts'
+import type { Place, Proxy } from './proxy.ts'
 
 const MAIN = fileURLToPath(new URL('../../../src/control/main.ts', import.meta.url))
 const ROLLOUT_LIMIT_MS = 10_000
@@ -20,7 +21,7 @@ export function sluice(profileFolder: string | null): Proxy {
   return {
     name: 'sluice',
     work: 'split',
-    scenarios: ['small', '64k', '1m'],
+    scenarios: ['small', '64k', '1m', 'tls', 'http2', 'grpc', 'websocket'],
     version: projectVersion,
     command: (place) => {
       const file = join(place.folder, 'sluice.yaml')
@@ -36,23 +37,36 @@ export function sluice(profileFolder: string | null): Proxy {
   }
 }
 
-function configuration({ port, controlPort, stablePort, canaryPort }: Place): string {
+function configuration(place: Place): string {
+  const { port, controlPort, stablePort, canaryPort, echoPort, grpcPort } = place
   return `
 version: 1
 proxy:
-  listeners: [{ name: public, host: 127.0.0.1, port: ${port} }]
+  listeners:
+    - { name: public, host: 127.0.0.1, port: ${port} }
+    ${secureListener(place)}
   threads: 1
 upstreams:
   stable: { endpoints: ["http://127.0.0.1:${stablePort}"] }
   canary: { endpoints: ["http://127.0.0.1:${canaryPort}"] }
+  ${grpcPort === null ? '' : `grpc: { endpoints: ["http://127.0.0.1:${grpcPort}"], protocol: http2 }`}
+  ${echoPort === null ? '' : `echo: { endpoints: ["http://127.0.0.1:${echoPort}"] }`}
 routes:
   - name: bench
     match: { path: { prefix: / } }
     stable: stable
     sticky: { cookie: session }
+  ${grpcPort === null ? '' : `- { name: grpc, match: { path: { prefix: ${GRPC_PATH} } }, stable: grpc }`}
+  ${echoPort === null ? '' : `- { name: tunnel, match: { path: { prefix: ${TUNNEL_PATH} } }, stable: echo }`}
 control: { host: 127.0.0.1, port: ${controlPort} }
 store: { path: ./sluice.db }
 `
+}
+
+function secureListener({ tls }: Place): string {
+  if (tls === null) return ''
+  const identity = `{ cert: ${tls.certFile}, key: ${tls.keyFile}, minVersion: "1.3" }`
+  return `- { name: secure, host: 127.0.0.1, port: ${tls.port}, tls: ${identity} }`
 }
 
 /** Returns when half of the traffic goes to the canary. Throws if the API refuses or ten seconds are over. */

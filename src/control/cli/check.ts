@@ -4,9 +4,10 @@
 
 import { CodedError } from '../coded-error.ts'
 import type { Config } from '../config/config.ts'
+import { formatFault } from '../config/fault.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Command } from './command.ts'
-import { print } from './context.ts'
+import { print, say } from './context.ts'
 import { EXIT } from './exit.ts'
 import { FILE } from './kinds.ts'
 
@@ -15,6 +16,7 @@ export const CHECK: Command = {
   summary: 'Check a configuration and tell its faults by line',
   details: [
     'Faults go to stderr as FILE:LINE:COLUMN PATH: MESSAGE, all of them at once; the exit code is then 2.',
+    'Certificates and keys are read and tried. What may be a mistake is a warning, and changes nothing else.',
     'Variables such as ${PORT} are taken from the environment, as run takes them.',
   ],
   examples: ['sluice check sluice.yaml'],
@@ -23,7 +25,11 @@ export const CHECK: Command = {
   run: async (given, context) => {
     try {
       const config = loadConfig(given.required('FILE'), context.env)
-      print(context, { ok: true, ...summaryOf(config) }, () => [`ok: ${sentenceOf(config)}`])
+      const { warnings } = config
+      for (const warning of warnings) say(context, `${formatFault(warning)} (a warning)`)
+      print(context, { ok: true, ...summaryOf(config), warnings }, () => [
+        `ok: ${sentenceOf(config)}`,
+      ])
       return EXIT.ok
     } catch (error) {
       if (error instanceof CodedError && context.format === 'json') {

@@ -15,7 +15,12 @@ export interface Address {
   readonly port: number
 }
 
-export const ENDPOINT_PATTERN = '^http://[^/?#@]+$'
+/** Where an upstream's endpoint is, and whether it is reached over TLS. */
+export interface EndpointAddress extends Address {
+  readonly isTls: boolean
+}
+
+export const ENDPOINT_PATTERN = '^https?://[^/?#@]+$'
 
 const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 const HOSTNAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`)
@@ -34,18 +39,22 @@ export function readListenHost(text: string): string {
   )
 }
 
-/** Reads an endpoint, `http://host:port`; the port may be left out for 80. */
-export function readEndpoint(text: string): Address {
+/** Reads an endpoint, `http://host:port` or `https://host:port`; the port may be left out for 80 or 443. */
+export function readEndpoint(text: string): EndpointAddress {
   const { scheme, authority, rest } = groups(ENDPOINT, text)
   if (authority?.includes('@')) throw refused('an endpoint has no user name or password')
   if (scheme === undefined) throw refused(`${quote(text)} has no scheme; write "http://${text}"`)
-  if (scheme.toLowerCase() !== 'http://') {
-    throw refused(`${quote(text)} begins with ${scheme}, but only http:// is possible`)
+  const isTls = scheme.toLowerCase() === 'https://'
+  if (!isTls && scheme.toLowerCase() !== 'http://') {
+    throw refused(
+      `${quote(text)} begins with ${scheme}, but only http:// and https:// are possible`,
+    )
   }
   const { ipv6, name, port } = groups(AUTHORITY, authority ?? '')
   const isHost = ipv6 === undefined ? name !== undefined && isHostOrIpv4(name) : isIPv6(ipv6)
   if (!isHost) throw refused(`${quote(text)} has no host; write it like http://10.0.0.1:8080`)
-  const portNumber = port === undefined ? ENDPOINT_PORT.default : Number(port)
+  const standard = isTls ? ENDPOINT_PORT.ofHttps : ENDPOINT_PORT.ofHttp
+  const portNumber = port === undefined ? standard : Number(port)
   if (portNumber < ENDPOINT_PORT.min || portNumber > ENDPOINT_PORT.max) {
     throw refused(
       `${quote(text)} has port ${port}; ports go from ${ENDPOINT_PORT.min} to ${ENDPOINT_PORT.max}`,
@@ -53,10 +62,17 @@ export function readEndpoint(text: string): Address {
   }
   if (rest !== undefined && rest !== '') {
     throw refused(
-      `${quote(text)} has "${rest}" after the host; requests keep their own path, write "http://${authority}"`,
+      `${quote(text)} has "${rest}" after the host; requests keep their own path, write "${scheme}${authority}"`,
     )
   }
-  return { host: (ipv6 ?? name ?? '').toLowerCase(), port: portNumber }
+  return { host: (ipv6 ?? name ?? '').toLowerCase(), port: portNumber, isTls }
+}
+
+/** Reads a name for SNI, which has no place for addresses (RFC 6066 section 3). */
+export function readServerName(text: string): string {
+  if (isIP(text) !== 0) throw refused(`${quote(text)} is an address; a server name is a host name`)
+  if (isHostname(text)) return text.toLowerCase()
+  throw refused(`${quote(text)} is not a host name, such as shop.example.com`)
 }
 
 /** Reads a host that a route takes: lower case, without port, perhaps with `*.` in front. */

@@ -1,5 +1,5 @@
 /**
- * What a new configuration asks for that a running process cannot do: it listens, has its threads and its store.
+ * What a new configuration asks for that a running process cannot do: it has its threads, its admin API and its store.
  *
  * Everything else takes effect at once. Tokens too: a revoked token that still works would be a trap.
  */
@@ -10,7 +10,6 @@ import type { Config } from './config.ts'
 /** Returns a sentence for each change that waits for a restart; none where all of it can be taken. */
 export function structuralChanges(old: Config, next: Config): readonly string[] {
   const settings = [
-    { name: 'proxy.listeners', of: (config: Config) => listenersText(config) },
     { name: 'proxy.threads', of: ({ proxy }: Config) => String(proxy.threads) },
     { name: 'the address of the admin API', of: ({ control }: Config) => formatAddress(control) },
     { name: 'store.path', of: ({ store }: Config) => store.path },
@@ -21,8 +20,4 @@ export function structuralChanges(old: Config, next: Config): readonly string[] 
       ({ name, of }) =>
         `${name} changed from ${of(old)} to ${of(next)}; restart to use it, until then the old one stays`,
     )
-}
-
-function listenersText({ proxy }: Config): string {
-  return proxy.listeners.map((each) => `${each.name} ${formatAddress(each)}`).join(', ')
 }

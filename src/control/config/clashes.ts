@@ -56,8 +56,9 @@ function checkEndpoints(
   complain: Complain,
 ): void {
   const firsts = new Map<string, Path>()
-  for (const { path, value } of endpoints) {
-    const address = attempt(readEndpoint, value)
+  for (const found of endpoints) {
+    const path = isMap(found.value) ? [...found.path, 'url'] : found.path
+    const address = attempt(readEndpoint, isMap(found.value) ? found.value['url'] : found.value)
     if (address === undefined) continue
     const endpoint = formatAddress(address)
     const first = firsts.get(endpoint)

@@ -3,11 +3,30 @@
  * duration in milliseconds, every size in bytes. `schema.ts` makes it from YAML.
  */
 
-import type { Limits, Listener, PathMatch, Sticky, Timeouts } from '../../proxy/snapshot.ts'
+import type {
+  AccessLog,
+  Endpoint,
+  ErrorRule,
+  Limits,
+  Listener,
+  ListenerTls,
+  PathMatch,
+  Sticky,
+  Timeouts,
+} from '../../proxy/snapshot.ts'
+import type { Fault } from './fault.ts'
 
-export interface EndpointConfig {
-  readonly host: string
-  readonly port: number
+/** As the threads know it, without the keys that each process makes for itself. */
+export interface ListenerConfig extends Omit<Listener, 'tls'> {
+  readonly tls: Omit<ListenerTls, 'ticketKeys'> | null
+}
+
+export type EndpointConfig = Omit<Endpoint, 'id'>
+
+export interface AccessLogConfig extends Omit<AccessLog, 'mode'> {
+  readonly mode: 'off' | AccessLog['mode']
+  /** A file, or `-` for standard output. Relative paths are resolved against the configuration file's folder. */
+  readonly path: string
 }
 
 export interface UpstreamConfig {
@@ -26,6 +45,7 @@ export interface RouteConfig {
   readonly sticky: Sticky | null
   /** The header by which a client may choose its variant; null: it may not. Lower case. */
   readonly forceHeader: string | null
+  readonly errors: ErrorRule
 }
 
 export type Role = 'viewer' | 'operator' | 'admin'
@@ -39,19 +59,21 @@ export interface Token {
 
 export interface Config {
   readonly proxy: {
-    readonly listeners: readonly Listener[]
+    readonly listeners: readonly ListenerConfig[]
     readonly threads: number
-    /** CIDR ranges or addresses whose X-Forwarded-* headers are believed. */
+    /** CIDR ranges or addresses whose X-Forwarded-* and PROXY headers are believed. */
     readonly trustedProxies: readonly string[]
     readonly limits: Limits
     readonly timeouts: Timeouts
     readonly drainTimeoutMs: number
+    readonly accessLog: AccessLogConfig
   }
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>
   readonly routes: readonly RouteConfig[]
   readonly control: {
     readonly host: string
     readonly port: number
+    readonly logLevel: 'info' | 'debug'
     /** Empty: no authentication, allowed on loopback only. */
     readonly tokens: readonly Token[]
   }
@@ -59,4 +81,6 @@ export interface Config {
     /** A file, or `:memory:`. Relative paths are resolved against the configuration file's folder. */
     readonly path: string
   }
+  /** What may be a mistake, but is taken; for the operator to read. */
+  readonly warnings: readonly Fault[]
 }

@@ -28,10 +28,17 @@ const GRAIN_MS = 250
 export const SIZES = {
   /** Node's own limit (`--max-http-header-size`): what a Node service took before, it is still given. */
   head: { min: KIB, max: MIB, default: 16 * KIB },
+  /** As Apache (8190) and nginx (8k): an upstream behind one of them never saw a longer field. */
+  field: { min: 256, max: MIB, default: 8 * KIB },
   /** 0 is off: bodies are streamed, never held, so the upstream is the one who knows its limit. */
   body: { min: 0, max: 1024 * GIB, default: 0 },
   /** More than a request's: answers carry security policies and many cookies. */
   responseHead: { min: KIB, max: MIB, default: 64 * KIB },
+  /**
+   * Bytes a second. One packet every ten seconds passes, one byte every five (slowhttptest, slow loris) does not; any
+   * real link is a hundred times as fast. 0 is off.
+   */
+  bodyRate: { min: 0, max: GIB, default: 100 },
   /** Four reads of a socket: enough to keep a link busy, and 10 000 slow readers hold no more than 2.5 GiB. */
   buffer: { min: 16 * KIB, max: 64 * MIB, default: 256 * KIB },
 } as const satisfies Record<string, Setting>
@@ -41,6 +48,13 @@ export const COUNTS = {
   headerCount: { min: 1, max: 2_000, default: 100 },
   /** A thread's; each costs some 10 KiB, and the usual limit of file descriptors is beyond it. */
   connections: { min: 1, max: 1_000_000, default: 10_000 },
+  /**
+   * A thread's, from one address. As `connections`, so that it limits nothing until it is set: behind a load balancer
+   * or a company's address translation all of them have one address, and only the operator knows.
+   */
+  connectionsPerAddress: { min: 1, max: 1_000_000, default: 10_000 },
+  /** As Node's and nginx's (128), and what RFC 9113 section 6.5.2 asks for at least. */
+  streams: { min: 1, max: 10_000, default: 100 },
   /** A thread's to one endpoint; Envoy's number, far below the 28 000 local ports that one address has. */
   upstreamConnections: { min: 1, max: 60_000, default: 1_024 },
 } as const satisfies Record<string, Setting>
@@ -59,14 +73,37 @@ export const TIMEOUTS = {
   bodyStall: { min: GRAIN_MS, max: 24 * HOUR, default: 30 * SECOND },
   /** Below the 60 or 75 s after which many servers close, so that a request seldom meets a closing connection. */
   upstreamIdle: { min: GRAIN_MS, max: 24 * HOUR, default: 30 * SECOND },
+  /** Two round trips of TLS; as long as a head may take, and for the same links. */
+  handshake: { min: GRAIN_MS, max: 5 * MINUTE, default: 10 * SECOND },
+  /** As HAProxy's examples for `timeout tunnel`: applications ping each other more often, dead peers end in the day. */
+  tunnelIdle: { min: GRAIN_MS, max: 7 * 24 * HOUR, default: HOUR },
+  /** WebSockets are made anew by their clients; a minute spreads the rush, of which they end in the last half. */
+  tunnelDrain: { min: GRAIN_MS, max: HOUR, default: MINUTE },
 } as const satisfies Record<string, Setting>
+
+/** Answers that count as errors: those by which a server says that it failed. */
+export const ERROR_STATUSES = ['5xx']
+/** Those whose HTTP equal is 5xx (google.rpc.Code), so that both kinds of services are judged alike. */
+export const ERROR_GRPC_STATUSES = [
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+]
+
+/** Of the requests without a fault, the share that `sampled` writes to the access log. */
+export const ACCESS_LOG_RATIO: Setting = { min: 0, max: 1, default: 0.01 }
+/** Standard output: where containers' logs are read. */
+export const ACCESS_LOG_PATH = '-'
 
 /** In milliseconds. Kubernetes waits 30 s from SIGTERM to SIGKILL. */
 export const DRAIN_TIMEOUT: Setting = { min: 0, max: HOUR, default: 30 * SECOND }
 
 /** A port to listen on; 0 takes a free one. */
 export const LISTEN_PORT = { min: 0, max: 65_535 } as const
-export const ENDPOINT_PORT = { min: 1, max: 65_535, default: 80 } as const
+export const ENDPOINT_PORT = { min: 1, max: 65_535, ofHttp: 80, ofHttps: 443 } as const
 
 export const THREADS = { min: 1, max: 64 } as const
 
@@ -86,6 +123,11 @@ export const ENTRIES = {
   /** Each route can need two series at a time: stable and canary. */
   routes: SERIES_LIMIT / 2,
   hosts: 64,
+  /** Each costs a handshake's context of some 50 KiB in every thread. */
+  certificates: 256,
+  /** Every status and class that there is. */
+  statuses: 505,
+  grpcStatuses: 17,
   tokens: 256,
 } as const
 

@@ -51,7 +51,12 @@ function sentence(issue: Issue, found: unknown): string {
 /** Of several forms (one or a list), the faults of the form that got furthest are the ones that help. */
 function unfold(issue: Issue): readonly Issue[] {
   if (issue.code !== 'invalid_union') return [issue]
-  const depthOf = (branch: readonly Issue[]) => Math.max(...branch.map(({ path }) => path.length))
+  const depthOf = (branch: readonly Issue[]) =>
+    Math.max(
+      ...branch.map(({ code, path }) =>
+        code === 'invalid_type' ? path.length || -1 : path.length,
+      ),
+    )
   const [best = []] = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a))
   return best.map((inner) => Object.assign(inner, { path: [...issue.path, ...inner.path] }))
 }

@@ -26,6 +26,25 @@ export function text<T>(read: (text: string) => T, about: string, pattern?: stri
   return leaf((found) => read(expectText(found)), about, forms)
 }
 
+/** Text or a number, which `read` takes as text; `forms` are for editors. */
+export function scalar<T>(read: (text: string) => T, about: string, forms: readonly Keywords[]) {
+  const readText = (found: unknown) =>
+    read(typeof found === 'number' ? String(found) : expectText(found))
+  return leaf(readText, about, forms)
+}
+
+/** A share from `min` to `max`, with a default. */
+export function ratioSetting(setting: Setting, about: string) {
+  const { min, max } = setting
+  const read = (found: unknown) => {
+    const number = isDecimal(found) ? Number(found) : found
+    if (typeof number !== 'number') throw refused(`must be a number, but ${describe(found)}`)
+    return within(number, setting, String)
+  }
+  const forms = [{ type: 'number', minimum: min, maximum: max }]
+  return leaf(read, `${about} ${bounds(setting, String)}`, forms).prefault(setting.default)
+}
+
 /** A whole number from `min` to `max`. */
 export function count({ min, max }: Pick<Setting, 'min' | 'max'>, about: string) {
   const read = (found: unknown) => {
@@ -89,15 +108,15 @@ export function exactly(number: number, about: string) {
   return leaf(read, about, [{ const: number }])
 }
 
-/** One of a few words. */
+/** One of a few words; those that are numbers may stand without quotes. */
 export function choice<const T extends string>(words: readonly T[], about: string) {
-  const read = (found: unknown) => {
-    const word = expectText(found)
+  const read = (word: string) => {
     const match = words.find((candidate) => candidate === word)
     if (match !== undefined) return match
     throw refused(`${quote(word)} is not possible; ${didYouMean(word, words)}`)
   }
-  return leaf(read, about, [{ enum: words }])
+  const numbers = words.filter((word) => isDecimal(word)).map(Number)
+  return scalar(read, about, [{ enum: [...words, ...numbers] }])
 }
 
 function leaf<T>(read: (found: unknown) => T, about: string, forms: readonly Keywords[]) {
@@ -130,6 +149,10 @@ function expectText(found: unknown): string {
 
 function isDigits(found: unknown): boolean {
   return typeof found === 'string' && /^\d{1,15}$/.test(found)
+}
+
+function isDecimal(found: unknown): boolean {
+  return typeof found === 'string' && /^\d{1,9}(?:\.\d{1,9})?$/.test(found)
 }
 
 function within(

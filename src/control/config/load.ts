@@ -7,12 +7,16 @@
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { checkCertificates } from './certificate-rules.ts'
 import type { Config } from './config.ts'
-import { defaultThreads, FILE_BYTES } from './defaults.ts'
+import { toConfig } from './convert.ts'
+import { FILE_BYTES } from './defaults.ts'
 import { readDocument } from './document.ts'
 import type { Environment } from './env.ts'
 import { type Fault, faultsError, sortFaults } from './fault.ts'
 import { faultsOf } from './issues.ts'
+import { NamedFiles, readFault } from './named-files.ts'
+import type { Places } from './places.ts'
 import { ruleFaults } from './rules.ts'
 import { ConfigFile } from './schema.ts'
 
@@ -28,20 +32,57 @@ export type FileText =
 export function loadConfig(file: string, env: Environment = process.env): Config {
   const { text, faults: readFaults } = readConfigText(file)
   const { config, faults } =
-    text === undefined ? { faults: readFaults } : checkConfig(text, file, env)
+    text === undefined ? { faults: readFaults } : checkConfig(text, sourceOf(file, env))
   if (config === undefined) throw faultsError(faults)
   return config
 }
 
-/** Checks the text of a file; the file's name is for the faults and for relative paths. Never throws. */
-export function checkConfig(text: string, file: string, env: Environment): Checked {
+/** Where a configuration comes from, and what it may look at. */
+export interface Source {
+  /** For the faults and for relative paths. */
+  readonly file: string
+  readonly env: Environment
+  /** Wall clock, by which certificates expire. */
+  readonly nowMs: number
+  /** Those that the configuration names; a check reads them, and what it has read is used. */
+  readonly files: NamedFiles
+}
+
+export function sourceOf(file: string, env: Environment): Source {
+  return { file, env, nowMs: Date.now(), files: new NamedFiles(dirname(resolve(file))) }
+}
+
+/** Checks the text of a file. Never throws. */
+export function checkConfig(text: string, source: Source): Checked {
+  const { file, env, files } = source
   const { value, places, faults } = readDocument(text, file, env)
   if (value === undefined && faults.length > 0) return { faults: sortFaults(faults) }
   const parsed = ConfigFile.safeParse(value)
   const issues = parsed.success ? [] : parsed.error.issues
-  const all = [...faults, ...faultsOf(issues, value, places), ...ruleFaults(value, places)]
+  const tried = tryCertificates(value, { source, places })
+  const all = [
+    ...faults,
+    ...faultsOf(issues, value, places),
+    ...ruleFaults(value, places),
+    ...tried.faults,
+  ]
   if (!parsed.success || all.length > 0) return { faults: sortFaults(all) }
-  return { config: toConfig(parsed.data, dirname(resolve(file))) }
+  return { config: toConfig(parsed.data, { file, files, warnings: sortFaults(tried.warnings) }) }
+}
+
+function tryCertificates(
+  value: unknown,
+  { source, places }: { source: Source; places: Places },
+): { faults: readonly Fault[]; warnings: readonly Fault[] } {
+  const faults: Fault[] = []
+  const warnings: Fault[] = []
+  checkCertificates(value, {
+    files: source.files,
+    nowMs: source.nowMs,
+    complain: (path, message) => void faults.push(places.fault(path, message)),
+    warn: (path, message) => void warnings.push(places.fault(path, message)),
+  })
+  return { faults, warnings }
 }
 
 /** Returns the text of a file, or why it cannot be a configuration. */
@@ -55,59 +96,8 @@ export function readConfigText(file: string): FileText {
     if (fstatSync(descriptor).size > FILE_BYTES) return faulty('is larger than 1 MiB')
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(descriptor)) }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return faulty(READ_FAULTS[code] ?? `cannot be read: ${code}`)
+    return faulty(readFault(error))
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
-  }
-}
-
-const READ_FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'is a folder',
-  EACCES: 'may not be read by this user',
-  ERR_ENCODING_INVALID_ENCODED_DATA: 'is not UTF-8',
-}
-
-function toConfig(file: ConfigFile, folder: string): Config {
-  const { limits, timeouts, listeners, threads, trustedProxies, drainTimeout } = file.proxy
-  const { path } = file.store
-  return {
-    proxy: {
-      listeners,
-      threads: threads ?? defaultThreads(),
-      trustedProxies,
-      limits: {
-        headBytes: limits.head,
-        headerCount: limits.headerCount,
-        bodyBytes: limits.body,
-        connections: limits.connections,
-        upstreamConnections: limits.upstreamConnections,
-        responseHeadBytes: limits.responseHead,
-        bufferBytes: limits.buffer,
-      },
-      timeouts: {
-        headMs: timeouts.head,
-        idleMs: timeouts.idle,
-        connectMs: timeouts.connect,
-        responseHeadMs: timeouts.responseHead,
-        bodyStallMs: timeouts.bodyStall,
-        upstreamIdleMs: timeouts.upstreamIdle,
-      },
-      drainTimeoutMs: drainTimeout,
-    },
-    upstreams: new Map(
-      Object.entries(file.upstreams).map(([name, { endpoints }]) => [name, { name, endpoints }]),
-    ),
-    routes: file.routes.map(({ name, match, stable, sticky = null, forceHeader = null }) => ({
-      name,
-      hosts: match.host === undefined ? [] : [match.host].flat(),
-      path: match.path,
-      stable,
-      sticky,
-      forceHeader,
-    })),
-    control: file.control,
-    store: { path: path === ':memory:' ? path : resolve(folder, path) },
   }
 }

@@ -101,6 +101,12 @@ export function readPath(text: string): string {
   return text
 }
 
+/** The path of a file, as it is written. */
+export function readFileName(text: string): string {
+  if (text.trim() === '' || text.includes('\0')) throw refused('must be the path of a file')
+  return text
+}
+
 /** Lower case. What was found is never repeated: it may be the token itself. */
 export function readSha256(text: string): string {
   const sha256 = text.toLowerCase()

@@ -50,6 +50,7 @@ export function ruleFaults(value: unknown, places: Places): Fault[] {
   checkTwice(tokens, 'sha256', complain)
   checkClashes(value, complain)
   checkControl(get(value, 'control'), complain)
+  checkProxyProtocol(get(value, 'proxy'), complain)
   return faults
 }
 
@@ -111,4 +112,18 @@ function checkControl(control: unknown, complain: Complain): void {
     ['control', 'host'],
     `${host} can be reached from other machines, but control.tokens is empty; use ${CONTROL_HOST}, or ${TOKEN_ADVICE}`,
   )
+}
+
+/** Behind a listener of the PROXY protocol, nobody else is let in. */
+function checkProxyProtocol(proxy: unknown, complain: Complain): void {
+  const trusted = get(proxy, 'trustedProxies') ?? []
+  if (!Array.isArray(trusted) || trusted.length > 0) return
+  for (const { path, value } of items(proxy, ['listeners'])) {
+    const isOn = get(value, 'proxyProtocol')
+    if (isOn !== true && isOn !== 'true') continue
+    complain(
+      ['proxy', ...path, 'proxyProtocol'],
+      'needs proxy.trustedProxies: without an address in it nobody could connect',
+    )
+  }
 }

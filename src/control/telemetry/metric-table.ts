@@ -5,17 +5,18 @@
 
 import { FIRST_CODE, METHODS, CODE_COUNT } from '../../analyzer/tally.ts'
 import type { Phase } from '../rollout/state.ts'
-import { WINDOW_NAMES } from '../series.ts'
-import type { WindowStats } from '../../analyzer/window.ts'
 import { type MetricRow, histogramRows } from './duration-histogram.ts'
-import type { Reading, SeriesReading } from './metrics-source.ts'
-
-export interface MetricDefinition {
-  readonly name: string
-  readonly help: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly rows: (reading: Reading) => MetricRow[]
-}
+import {
+  isCounted,
+  labelsOf,
+  type MetricDefinition,
+  reasonCounter,
+  row,
+  seriesCounter,
+  single,
+  windowGauge,
+} from './metric-kinds.ts'
+import type { SeriesReading } from './metrics-source.ts'
 
 /** Every phase there is, each its own row; the compiler asks for a new one. */
 const PHASES = Object.keys({
@@ -87,6 +88,20 @@ export const METRICS: readonly MetricDefinition[] = [
     type: 'gauge',
     rows: ({ series }) => series.map((one) => row(labelsOf(one), one.totals.activeCount)),
   },
+  seriesCounter(
+    'sluice_tunnels_total',
+    'Tunnels (WebSocket) that began; each is also a request answered 101.',
+    ({ totals }) => totals.tunnelCount,
+  ),
+  {
+    name: 'sluice_tunnels_active',
+    help: 'Open tunnels (WebSocket).',
+    type: 'gauge',
+    rows: ({ series }) =>
+      series
+        .filter(({ totals }) => totals.tunnelCount > 0)
+        .map((one) => row(labelsOf(one), one.totals.activeTunnelCount)),
+  },
   single(
     'sluice_downstream_connections',
     'Open connections from clients.',
@@ -95,9 +110,19 @@ export const METRICS: readonly MetricDefinition[] = [
   ),
   single(
     'sluice_downstream_connections_refused_total',
-    'Connections from clients that were closed at once because the limit was reached.',
+    'Connections from clients that were refused, whatever the reason.',
     'counter',
     (reading) => reading.threads.refusedCount,
+  ),
+  reasonCounter(
+    'sluice_refused_connections_total',
+    'Connections from clients that were refused, by reason.',
+    ({ source, threads }) => [source.connectionRefusals, threads.refusedConnections],
+  ),
+  reasonCounter(
+    'sluice_refused_requests_total',
+    'Requests that were refused for a fault of their own, by reason.',
+    ({ source, threads }) => [source.requestFaults, threads.refusedRequests],
   ),
   single(
     'sluice_upstream_connections',
@@ -114,6 +139,18 @@ export const METRICS: readonly MetricDefinition[] = [
         .map((count, i) => row({ code: String(FIRST_CODE + i) }, count))
         .filter(isCounted),
   },
+  single(
+    'sluice_access_log_dropped_total',
+    'Lines of the access log that were not written: too many were waiting, or writing failed.',
+    'counter',
+    ({ source, threads }) => threads.accessDroppedCount + source.accessLog().lostLineCount,
+  ),
+  single(
+    'sluice_access_log_write_errors_total',
+    'Failed attempts to write to the access log.',
+    'counter',
+    ({ source }) => source.accessLog().errorCount,
+  ),
   {
     name: 'sluice_rollout_weight_ratio',
     help: "The canary's share of the route's traffic in the route's newest rollout, 0 to 1.",
@@ -193,60 +230,4 @@ function codeRows(one: SeriesReading): MetricRow[] {
     rows.push(row({ ...labelsOf(one), code, method }, count))
   }
   return rows
-}
-
-/** A counter by route and variant. */
-function seriesCounter(
-  name: string,
-  help: string,
-  count: (one: SeriesReading) => number,
-): MetricDefinition {
-  return {
-    name,
-    help,
-    type: 'counter',
-    rows: ({ series }) => series.map((one) => row(labelsOf(one), count(one))).filter(isCounted),
-  }
-}
-
-/** A gauge by route, variant and window. */
-function windowGauge(
-  name: string,
-  help: string,
-  read: (stats: WindowStats) => number | null,
-): MetricDefinition {
-  return {
-    name,
-    help,
-    type: 'gauge',
-    rows: ({ series }) =>
-      series.flatMap((one) =>
-        WINDOW_NAMES.flatMap((window) => {
-          const value = read(one.windows[window])
-          return value === null ? [] : [row({ ...labelsOf(one), window }, value)]
-        }),
-      ),
-  }
-}
-
-/** A metric without labels. */
-function single(
-  name: string,
-  help: string,
-  type: 'counter' | 'gauge',
-  read: (reading: Reading) => number,
-): MetricDefinition {
-  return { name, help, type, rows: (reading) => [row({}, read(reading))] }
-}
-
-function labelsOf({ route, variant }: SeriesReading): { route: string; variant: string } {
-  return { route, variant }
-}
-
-function row(labels: Readonly<Record<string, string>>, value: number): MetricRow {
-  return { labels, value }
-}
-
-function isCounted({ value }: MetricRow): boolean {
-  return value > 0
 }

@@ -30,10 +30,16 @@ export interface MetricsSource {
   readonly version: string
   /** Names of the failure counters, in the order of `SERIES.failures`; the rest has no name and is not told. */
   readonly failureReasons: readonly string[]
+  /** Names of the counters of refused connections, in the order of `THREAD.refusedConnections`. */
+  readonly connectionRefusals: readonly string[]
+  /** Names of the counters of refused requests, in the order of `THREAD.refusedRequests`. */
+  readonly requestFaults: readonly string[]
   series(): readonly SeriesLabel[]
   totals(series: number): SeriesTotals
   windows(series: number): SeriesWindows
   threadTotals(): ThreadTotals
+  /** What control could not write of the access log. */
+  accessLog(): { readonly lostLineCount: number; readonly errorCount: number }
   rollouts(): readonly RolloutGauge[]
   /** Threads that run now. */
   threadCount(): number

@@ -8,7 +8,8 @@
 
 import { Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { MetricRow } from './duration-histogram.ts'
-import { METRICS, type MetricDefinition } from './metric-table.ts'
+import type { MetricDefinition } from './metric-kinds.ts'
+import { METRICS } from './metric-table.ts'
 import { type MetricsSource, read } from './metrics-source.ts'
 
 export interface Metrics {

@@ -1,21 +1,15 @@
 /**
  * The proxy threads, as control sees them: starts them, gives each snapshot to all and waits for every
- * acknowledgement, replaces one that dies, drains them in the end.
- *
- * A thread that does not acknowledge in time may still send requests by an old snapshot. So it is ended
- * and replaced: only that makes «no thread works by it any more» true.
+ * acknowledgement, opens and closes what they listen on, drains them in the end.
  */
 
-import { Worker } from 'node:worker_threads'
 import type { Listener, Snapshot } from '../../proxy/snapshot.ts'
-import type { ThreadCommand, ThreadMessage, ThreadOptions } from '../../proxy/thread.ts'
+import type { ThreadCommand, ThreadMessage } from '../../proxy/thread.ts'
 import { CodedError } from '../coded-error.ts'
+import { Slot } from './slot.ts'
 
 /** How long a thread may take to acknowledge a snapshot before it is replaced. */
 const ACKNOWLEDGE_MS = 5_000
-/** Wait before a dead thread's successor starts; doubled each time that one dies before it listens. */
-const RESTART_DELAY_MS = 100
-const RESTART_DELAY_LIMIT_MS = 5_000
 
 export interface ThreadPoolOptions {
   readonly count: number
@@ -26,42 +20,33 @@ export interface ThreadPoolOptions {
   readonly entry?: URL
   /** How long a thread may take to acknowledge a snapshot, milliseconds; default 5000. */
   readonly acknowledgeMs?: number
-}
-
-interface Waiter {
-  readonly version: number
-  readonly resolve: () => void
-}
-
-/** One place for a thread; who stands there may change. */
-class Slot {
-  readonly index: number
-  worker: Worker | null = null
-  isListening = false
-  /** How many threads in a row have died before they listened. */
-  failedStartCount = 0
-  readonly waiters: Waiter[] = []
-
-  constructor(index: number) {
-    this.index = index
-  }
+  /** What threads tell beside their answers. */
+  readonly onMessage?: (message: ThreadMessage, reply: (command: ThreadCommand) => void) => void
 }
 
 export class ThreadPool {
-  readonly #options: ThreadPoolOptions
   readonly #slots: readonly Slot[]
-  readonly #reusePort: boolean
   #listeners: readonly Listener[]
+  /** Ports that the kernel chose where the configuration says 0, by name and host. */
+  readonly #chosenPorts = new Map<string, number>()
   #snapshot: Snapshot | null = null
-  #restartCount = 0
-  #isStopping = false
 
   constructor(options: ThreadPoolOptions) {
-    this.#options = options
     this.#listeners = options.listeners
-    this.#reusePort = process.platform === 'linux'
-    const count = this.#reusePort ? options.count : 1
-    this.#slots = Array.from({ length: count }, (_, index) => new Slot(index))
+    const reusePort = process.platform === 'linux'
+    this.#slots = Array.from(
+      { length: reusePort ? options.count : 1 },
+      (_, index) =>
+        new Slot({
+          entry: options.entry ?? new URL('../../proxy/thread.ts', import.meta.url),
+          workerData: { index, tallies: options.tallies, reusePort },
+          acknowledgeMs: options.acknowledgeMs ?? ACKNOWLEDGE_MS,
+          log: options.log,
+          snapshot: () => this.#snapshot!,
+          listeners: () => this.#listeners,
+          onMessage: (message, reply) => options.onMessage?.(message, reply),
+        }),
+    )
   }
 
   get threadCount(): number {
@@ -74,7 +59,7 @@ export class ThreadPool {
   }
 
   get restartCount(): number {
-    return this.#restartCount
+    return this.#slots.reduce((sum, slot) => sum + slot.restartCount, 0)
   }
 
   /** The newest snapshot's version, 0 before the first. */
@@ -95,129 +80,91 @@ export class ThreadPool {
     this.#snapshot = snapshot
     const [first, ...others] = this.#slots
     try {
-      const ports = await this.#spawn(first!)
-      this.#listeners = this.#listeners.map((listener, i) => ({ ...listener, port: ports[i]! }))
-      await Promise.all(others.map((slot) => this.#spawn(slot)))
+      this.#adopt(await first!.spawn())
+      await Promise.all(others.map((slot) => slot.spawn()))
     } catch (error) {
       await this.drain(0)
-      throw error instanceof CodedError ? error : new CodedError('routingFailed', messageOf(error))
+      if (error instanceof CodedError) throw error
+      throw new CodedError('routingFailed', error instanceof Error ? error.message : String(error))
     }
   }
 
   /** Resolves when no thread works by an older snapshot any more. */
   async publish(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot
-    await Promise.all(this.#slots.map((slot) => this.#deliver(slot, snapshot)))
+    await Promise.all(this.#slots.map((slot) => slot.deliver(snapshot)))
   }
 
-  #deliver(slot: Slot, snapshot: Snapshot): Promise<void> {
-    const { worker } = slot
-    // A slot without a thread has nobody who could send a request; its next thread starts with this snapshot.
-    if (worker === null) return Promise.resolve()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    slot.waiters.push({ version: snapshot.version, resolve })
-    send(worker, { type: 'snapshot', snapshot })
-    const acknowledgeMs = this.#options.acknowledgeMs ?? ACKNOWLEDGE_MS
-    const overdue = setTimeout(() => {
-      this.#options.log(
-        'error',
-        `Thread ${slot.index} did not take snapshot ${snapshot.version} in ${acknowledgeMs} ms; it is replaced`,
-      )
-      void worker.terminate()
-    }, acknowledgeMs)
-    return promise.finally(() => clearTimeout(overdue))
+  /** The listeners that would have to be opened for these. */
+  missing(listeners: readonly Listener[]): readonly Listener[] {
+    const held = new Set(this.#listeners.map(addressOf))
+    return listeners
+      .map((each) => this.#withPort(each))
+      .filter((each) => !held.has(addressOf(each)))
   }
 
-  /** Resolves with the ports once the thread listens. */
-  #spawn(slot: Slot): Promise<readonly number[]> {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>()
-    const workerData: ThreadOptions = {
-      index: slot.index,
-      tallies: this.#options.tallies,
-      reusePort: this.#reusePort,
+  /**
+   * Opens what is new in every thread, and closes nothing. Rejects with `CodedError` `cannotListen` when an address
+   * cannot be had; then all is as before.
+   */
+  async open(listeners: readonly Listener[]): Promise<void> {
+    const before = this.#listeners
+    try {
+      await this.#listen([...before, ...this.missing(listeners)])
+    } catch (error) {
+      await this.#listen(before)
+      throw error
     }
-    const entry = this.#options.entry ?? new URL('../../proxy/thread.ts', import.meta.url)
-    const worker = new Worker(entry, { workerData })
-    slot.worker = worker
-    worker.on('message', (message: ThreadMessage) => {
-      switch (message.type) {
-        case 'listening':
-          slot.isListening = true
-          slot.failedStartCount = 0
-          return resolve(message.ports)
-        case 'listenFailed':
-          return reject(new CodedError('cannotListen', message.message))
-        case 'acknowledged':
-          return settle(slot, message.version)
-        case 'drained':
-          return void worker.terminate()
-        case 'bug':
-          return this.#options.log('error', `Thread ${slot.index} met a bug: ${message.message}`)
-      }
-    })
-    worker.on('error', (error) => {
-      const trace = error instanceof Error ? error.stack : String(error)
-      this.#options.log('error', `Thread ${slot.index} died of a bug: ${trace}`)
-      reject(error)
-    })
-    worker.on('exit', () => {
-      reject(new Error(`Thread ${slot.index} ended before it listened`))
-      this.#onExit(slot)
-    })
-    send(worker, { type: 'snapshot', snapshot: this.#snapshot! })
-    send(worker, { type: 'listen', listeners: this.#listeners })
-    return promise
   }
 
-  /** A slot gets its next thread only after the exit of the one before: each word of the tally has one writer. */
-  #onExit(slot: Slot): void {
-    slot.worker = null
-    if (!slot.isListening) slot.failedStartCount++
-    slot.isListening = false
-    settle(slot, Infinity)
-    if (this.#isStopping) return
-    this.#restartCount++
-    const delayMs = Math.min(RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS * 2 ** slot.failedStartCount)
-    this.#options.log('warn', `Thread ${slot.index} is gone; another starts in ${delayMs} ms`)
-    setTimeout(() => this.#respawn(slot), delayMs).unref()
+  /** Closes all but these, which are open. Connections live on. */
+  async keep(listeners: readonly Listener[]): Promise<void> {
+    await this.#listen(listeners.map((each) => this.#withPort(each)))
   }
 
-  #respawn(slot: Slot): void {
-    if (this.#isStopping) return
-    this.#spawn(slot).catch((error: unknown) => {
-      this.#options.log('error', `Thread ${slot.index} cannot start: ${messageOf(error)}`)
-      void slot.worker?.terminate()
+  /**
+   * One thread after the other: the first finds the ports for the others, and the first fault is the one to tell. Who
+   * was not there is asked again: a thread that started meanwhile may not have known the ports.
+   */
+  async #listen(listeners: readonly Listener[]): Promise<void> {
+    this.#listeners = listeners
+    const absent: Slot[] = []
+    for (const slot of this.#slots) {
+      const ports = await slot.listen(this.#listeners)
+      if (ports === null) absent.push(slot)
+      else this.#adopt(ports)
+    }
+    for (const slot of absent) await slot.listen(this.#listeners)
+  }
+
+  #adopt(ports: readonly number[]): void {
+    this.#listeners = this.#listeners.map((listener, i) => {
+      if (listener.port !== 0) return listener
+      const port = ports[i]!
+      this.#chosenPorts.set(chosenKey(listener), port)
+      return { ...listener, port }
     })
+  }
+
+  /** A listener that takes any port keeps the one that it has. */
+  #withPort(listener: Listener): Listener {
+    const port = this.#chosenPorts.get(chosenKey(listener))
+    if (listener.port !== 0 || port === undefined) return listener
+    const open = { ...listener, port }
+    const isOpen = this.#listeners.some((other) => addressOf(other) === addressOf(open))
+    return isOpen ? open : listener
   }
 
   /** Stops accepting, lets requests finish for at most `timeoutMs`, ends the threads. */
   async drain(timeoutMs: number): Promise<void> {
-    this.#isStopping = true
-    const exits = this.#slots.map((slot) => {
-      const { worker } = slot
-      if (worker === null) return Promise.resolve()
-      const exit = new Promise<void>((resolve) => {
-        worker.once('exit', () => resolve())
-      })
-      send(worker, { type: 'drain', timeoutMs })
-      const overdue = setTimeout(() => void worker.terminate(), timeoutMs + ACKNOWLEDGE_MS)
-      return exit.finally(() => clearTimeout(overdue))
-    })
-    await Promise.all(exits)
+    await Promise.all(this.#slots.map((slot) => slot.drain(timeoutMs)))
   }
 }
 
-function settle(slot: Slot, version: number): void {
-  for (let i = slot.waiters.length - 1; i >= 0; i--) {
-    if (slot.waiters[i]!.version > version) continue
-    slot.waiters.splice(i, 1)[0]!.resolve()
-  }
+function addressOf({ host, port }: Listener): string {
+  return `${host} ${port}`
 }
 
-function send(worker: Worker, command: ThreadCommand): void {
-  worker.postMessage(command)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function chosenKey({ name, host }: Listener): string {
+  return `${name} ${host}`
 }

@@ -8,13 +8,23 @@
 import { createServer } from 'node:net'
 import type { Listener } from '../../proxy/snapshot.ts'
 import { CodedError } from '../coded-error.ts'
+import { collide } from '../config/address.ts'
 
-/** Rejects with `CodedError` `cannotListen` on the first address that cannot be had. */
-export async function requireFreeAddresses(listeners: readonly Listener[]): Promise<void> {
-  await Promise.all(listeners.filter(({ port }) => port !== 0).map(probe))
+type NamedAddress = Pick<Listener, 'name' | 'host' | 'port'>
+
+/**
+ * Rejects with `CodedError` `cannotListen` on the first address that cannot be had. Those that we hold ourselves, or
+ * that one of ours is in the way of, are the threads' to try.
+ */
+export async function requireFreeAddresses(
+  wanted: readonly NamedAddress[],
+  held: readonly NamedAddress[] = [],
+): Promise<void> {
+  const isOurs = (address: NamedAddress) => held.some((own) => collide(own, address))
+  await Promise.all(wanted.filter((each) => each.port !== 0 && !isOurs(each)).map(probe))
 }
 
-function probe({ name, host, port }: Listener): Promise<void> {
+function probe({ name, host, port }: NamedAddress): Promise<void> {
   const server = createServer()
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {

@@ -2,10 +2,12 @@
  * Turns configuration and targets into snapshots, and hands them to the threads.
  */
 
+import { createHash } from 'node:crypto'
 import { SERIES_LIMIT } from '../../analyzer/tally.ts'
-import type { Route, Snapshot, Variant } from '../../proxy/snapshot.ts'
+import type { Endpoint, Listener, Route, Snapshot, Variant } from '../../proxy/snapshot.ts'
 import { CodedError } from '../coded-error.ts'
-import type { Config, RouteConfig } from '../config/config.ts'
+import { formatAddress } from '../config/address.ts'
+import type { Config, EndpointConfig, RouteConfig } from '../config/config.ts'
 import type { Routing, RouteTarget } from '../rollout/engine.ts'
 import type { ThreadPool } from './pool.ts'
 
@@ -44,28 +46,59 @@ export class SeriesRegistry {
   }
 }
 
+/** What every snapshot of a process has in common. */
+export interface CompileContext {
+  readonly series: SeriesRegistry
+  /** See `ListenerTls.ticketKeys`. */
+  readonly ticketKeys: Uint8Array
+  /** See `Snapshot.viaName`. */
+  readonly viaName: string
+}
+
 /** Compiles one snapshot. */
 export function compileSnapshot(
   config: Config,
   targets: readonly RouteTarget[],
-  context: { version: number; series: SeriesRegistry },
+  context: CompileContext & { version: number },
 ): Snapshot {
   const upstreams = [...config.upstreams.values()]
   const places = new Map(upstreams.map((upstream, index) => [upstream.name, index]))
   const byRoute = new Map(targets.map((target) => [target.route, target]))
+  const { mode, ratio } = config.proxy.accessLog
   return {
     version: context.version,
+    viaName: context.viaName,
     limits: config.proxy.limits,
     timeouts: config.proxy.timeouts,
     trustedProxies: config.proxy.trustedProxies,
+    listeners: compileListeners(config, context.ticketKeys),
+    accessLog: mode === 'off' ? null : { mode, ratio },
+    tellsRefusals: config.control.logLevel === 'debug',
     upstreams: upstreams.map(({ name, endpoints }) => ({
       name,
-      endpoints: endpoints.map(({ host, port }) => ({ id: `${host}:${port}`, host, port })),
+      endpoints: endpoints.map(compileEndpoint),
     })),
     routes: config.routes.map((route) =>
       compileRoute(route, byRoute.get(route.name), { places, series: context.series }),
     ),
   }
+}
+
+/** The listeners of a configuration as the threads know them. */
+export function compileListeners(config: Config, ticketKeys: Uint8Array): readonly Listener[] {
+  return config.proxy.listeners.map((listener) => ({
+    ...listener,
+    tls: listener.tls === null ? null : { ...listener.tls, ticketKeys },
+  }))
+}
+
+/** An endpoint that is spoken to otherwise is another one: connections are never shared between the two. */
+function compileEndpoint(endpoint: EndpointConfig): Endpoint {
+  const { protocol, tls } = endpoint
+  const address = formatAddress(endpoint)
+  if (tls === null) return { ...endpoint, id: `${protocol}://${address}` }
+  const hash = createHash('sha256').update(JSON.stringify(tls)).digest('hex').slice(0, 8)
+  return { ...endpoint, id: `${protocol}+tls://${address}#${hash}` }
 }
 
 function compileRoute(
@@ -89,6 +122,7 @@ function compileRoute(
     path: route.path,
     sticky: route.sticky,
     forceHeader: route.forceHeader,
+    errors: route.errors,
     variants,
     rollout: canary?.rollout ?? null,
     salt: canary?.salt ?? '',
@@ -96,12 +130,12 @@ function compileRoute(
 }
 
 /** The routing that the rollout engine publishes to. The first publication starts the threads. */
-export function createRouting(pool: ThreadPool, series: SeriesRegistry): Routing {
+export function createRouting(pool: ThreadPool, context: CompileContext): Routing {
   let version = 0
   return {
     publish(config, targets) {
       version++
-      const snapshot = compileSnapshot(config, targets, { version, series })
+      const snapshot = compileSnapshot(config, targets, { ...context, version })
       return pool.version === 0 ? pool.start(snapshot) : pool.publish(snapshot)
     },
   }

@@ -1,11 +1,12 @@
 /**
  * Reads a chunked body (RFC 9112 section 7.1) as it comes, cut anywhere.
  *
- * Hands on the data only: extensions and trailers are checked, counted against a budget and left out, so
- * that no second reader can take them for something else. A state a byte outside of data, none within.
+ * Hands on the data, and keeps the trailers for the end. Extensions are checked, counted against a budget and
+ * left out, so that no second reader can take them for something else. A state a byte outside of data, none within.
  */
 
 import { BYTE_CLASS } from './fields.ts'
+import { isFramedBy, passedTrailers } from './trailers.ts'
 
 /** Receives the decoded data as ranges of the bytes given to `decode`. */
 export interface ChunkSink {
@@ -20,28 +21,44 @@ const SIZE_DIGITS = 13
 
 const SIZE_START = 0
 const SIZE = 1
-const EXTENSION = 2
-const SIZE_LF = 3
-const DATA = 4
-const DATA_CR = 5
-const DATA_LF = 6
-const TRAILER_START = 7
-const TRAILER_NAME = 8
-const TRAILER_VALUE = 9
-const TRAILER_LF = 10
-const END_LF = 11
-const DONE = 12
-const EXTENSION_QUOTED = 13
-const EXTENSION_ESCAPE = 14
+const SIZE_LF = 2
+const DATA = 3
+const DATA_CR = 4
+const DATA_LF = 5
+const TRAILER_START = 6
+const TRAILER_NAME = 7
+const TRAILER_VALUE = 8
+const TRAILER_LF = 9
+const END_LF = 10
+const DONE = 11
+const EXTENSION_START = 12
+const EXTENSION_NAME = 13
+const EXTENSION_VALUE_START = 14
+const EXTENSION_VALUE = 15
+const EXTENSION_QUOTED = 16
+const EXTENSION_ESCAPE = 17
+const EXTENSION_QUOTED_END = 18
 
 const CR = 0x0d
 const LF = 0x0a
+const QUOTE = 0x22
+const COLON = 0x3a
+const SEMICOLON = 0x3b
+const EQUALS = 0x3d
+const BACKSLASH = 0x5c
 
 export class ChunkedDecoder {
   #state = SIZE_START
   #size = 0
   #digitCount = 0
   #overheadBytes = 0
+  /** All trailer lines as they came. */
+  #trailers = ''
+
+  /** Field lines that may be passed on, each with its line end; whole when the body is done. */
+  get trailers(): string {
+    return passedTrailers(this.#trailers)
+  }
 
   get isDone(): boolean {
     return this.#state === DONE
@@ -50,6 +67,7 @@ export class ChunkedDecoder {
   reset(): void {
     this.#state = SIZE_START
     this.#overheadBytes = 0
+    this.#trailers = ''
   }
 
   /** Returns how far it read: `end`, or earlier when the body is done; -1 when it is malformed. */
@@ -81,19 +99,8 @@ export class ChunkedDecoder {
         return this.#takeDigit(byte)
       case SIZE:
         if (byte === CR) return this.#go(SIZE_LF)
-        if (byte === 0x3b) return this.#go(EXTENSION)
+        if (byte === SEMICOLON) return this.#go(EXTENSION_START)
         return this.#takeDigit(byte)
-      case EXTENSION:
-        if (byte === CR) return this.#go(SIZE_LF)
-        if (byte === 0x22) this.#state = EXTENSION_QUOTED
-        return this.#countOverhead(byte)
-      case EXTENSION_QUOTED:
-        if (byte === 0x22) this.#state = EXTENSION
-        else if (byte === 0x5c) this.#state = EXTENSION_ESCAPE
-        return this.#countOverhead(byte)
-      case EXTENSION_ESCAPE:
-        this.#state = EXTENSION_QUOTED
-        return this.#countOverhead(byte)
       case SIZE_LF:
         return byte === LF && this.#go(this.#size === 0 ? TRAILER_START : this.#startData())
       case DATA_CR:
@@ -101,8 +108,43 @@ export class ChunkedDecoder {
       case DATA_LF:
         return byte === LF && this.#go(SIZE_START)
       default:
-        return this.#stepTrailer(byte)
+        return this.#state > DONE ? this.#stepExtension(byte) : this.#stepTrailer(byte)
     }
+  }
+
+  /** `;name`, `;name=token` or `;name="quoted"`. Blanks, which the grammar suffers, are not: not every reader takes them. */
+  #stepExtension(byte: number): boolean {
+    switch (this.#state) {
+      case EXTENSION_START:
+        this.#state = EXTENSION_NAME
+        return BYTE_CLASS[byte] === 1 && this.#countOverhead(byte)
+      case EXTENSION_NAME:
+        if (byte === EQUALS) return this.#go(EXTENSION_VALUE_START)
+        return this.#goOnWithToken(byte)
+      case EXTENSION_VALUE_START:
+        this.#state = byte === QUOTE ? EXTENSION_QUOTED : EXTENSION_VALUE
+        return (byte === QUOTE || BYTE_CLASS[byte] === 1) && this.#countOverhead(byte)
+      case EXTENSION_VALUE:
+        return this.#goOnWithToken(byte)
+      case EXTENSION_QUOTED:
+        if (byte === QUOTE) this.#state = EXTENSION_QUOTED_END
+        else if (byte === BACKSLASH) this.#state = EXTENSION_ESCAPE
+        return this.#countOverhead(byte)
+      case EXTENSION_ESCAPE:
+        this.#state = EXTENSION_QUOTED
+        return this.#countOverhead(byte)
+      default:
+        return this.#endExtension(byte)
+    }
+  }
+
+  #goOnWithToken(byte: number): boolean {
+    return BYTE_CLASS[byte] === 1 ? this.#countOverhead(byte) : this.#endExtension(byte)
+  }
+
+  #endExtension(byte: number): boolean {
+    if (byte === CR) return this.#go(SIZE_LF)
+    return byte === SEMICOLON && this.#go(EXTENSION_START)
   }
 
   #stepTrailer(byte: number): boolean {
@@ -110,16 +152,20 @@ export class ChunkedDecoder {
       case TRAILER_START:
         if (byte === CR) return this.#go(END_LF)
         this.#state = TRAILER_NAME
-        return BYTE_CLASS[byte] === 1 && this.#countOverhead(byte)
+        return BYTE_CLASS[byte] === 1 && this.#takeTrailer(byte)
       case TRAILER_NAME:
-        if (byte === 0x3a) return this.#go(TRAILER_VALUE)
-        return BYTE_CLASS[byte] === 1 && this.#countOverhead(byte)
+        if (byte === COLON) {
+          this.#trailers += ':'
+          return this.#go(TRAILER_VALUE)
+        }
+        return BYTE_CLASS[byte] === 1 && this.#takeTrailer(byte)
       case TRAILER_VALUE:
-        return byte === CR ? this.#go(TRAILER_LF) : this.#countOverhead(byte)
+        return byte === CR ? this.#go(TRAILER_LF) : this.#takeTrailer(byte)
       case TRAILER_LF:
+        this.#trailers += '\r\n'
         return byte === LF && this.#go(TRAILER_START)
       case END_LF:
-        return byte === LF && this.#go(DONE)
+        return byte === LF && !isFramedBy(this.#trailers) && this.#go(DONE)
       default:
         return false
     }
@@ -134,6 +180,11 @@ export class ChunkedDecoder {
   #go(state: number): true {
     this.#state = state
     return true
+  }
+
+  #takeTrailer(byte: number): boolean {
+    this.#trailers += String.fromCharCode(byte)
+    return this.#countOverhead(byte)
   }
 
   #countOverhead(byte: number): boolean {

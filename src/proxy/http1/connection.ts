@@ -9,14 +9,15 @@
  */
 
 import type { Socket } from 'node:net'
-import { FIRST_CODE, THREAD } from '../../analyzer/tally.ts'
-import { plainAddress } from '../address.ts'
+import { THREAD } from '../../analyzer/tally.ts'
 import type { ThreadContext } from '../context.ts'
-import type { Downstream } from '../downstream.ts'
+import type { ClientConnection, Downstream, LocalAnswer } from '../downstream.ts'
 import { Exchange } from '../exchange.ts'
 import { type Failure, REQUEST_FAULTS, type RequestFault } from '../failure.ts'
-import { createPeer, type Peer } from '../forwarding.ts'
-import { adopt } from './adopt.ts'
+import type { Peer } from '../forwarding.ts'
+import { recordUnread } from '../outcome.ts'
+import { unsentBytes } from '../unsent.ts'
+import type { OnRead } from './adopt.ts'
 import { NO_BODY } from './framing.ts'
 import { INLINE_BYTES } from './outbox.ts'
 import { RequestBody } from './request-body.ts'
@@ -26,6 +27,9 @@ import { ResponseWriter } from './response-writer.ts'
 /** How long a connection that we close is still read, so that the client can take its last answer. */
 const LINGER_MS = 2_000
 
+/** Of a head that is refused, for the log. */
+const SHOWN_BYTES = 200
+
 const LF = 0x0a
 
 const HEAD = 0
@@ -34,10 +38,12 @@ const BODY = 1
 const BUSY = 2
 /** The answer was given before the body was read: the rest of it is thrown away. */
 const DISCARDING = 3
+/** What is read belongs to a tunnel. */
+const TUNNEL = 4
 /** What is read is thrown away; the last answer drains. */
-const CLOSING = 4
+const CLOSING = 5
 
-export class DownstreamConnection implements Downstream {
+export class DownstreamConnection implements ClientConnection, Downstream {
   readonly peer: Peer
   readonly #context: ThreadContext
   readonly #socket: Socket
@@ -63,15 +69,13 @@ export class DownstreamConnection implements Downstream {
   #bodyBytes = 0
   #isPersistent = true
 
-  /** `accepted` comes from a server with `pauseOnConnect`. */
-  constructor(context: ThreadContext, accepted: Socket) {
+  /** `attach` has the bytes of the connection handed over and returns its socket. */
+  constructor(context: ThreadContext, peer: Peer, attach: (onRead: OnRead) => Socket) {
     this.#context = context
-    const { scratch } = context.buffers
-    const socket = adopt(accepted, scratch, (bytes, byteCount) => this.#onRead(bytes, byteCount))
+    this.peer = peer
+    const socket = attach((bytes, byteCount) => this.#onRead(bytes, byteCount))
     this.#socket = socket
     this.#writer = new ResponseWriter(socket)
-    const address = plainAddress(socket.remoteAddress ?? '')
-    this.peer = createPeer(address, context.table.trusted.has(address))
     this.#exchange = new Exchange(context, this)
     this.#deadlineMs = context.nowMs + context.table.timeouts.headMs
     context.tally[THREAD.accepted]!++
@@ -83,7 +87,7 @@ export class DownstreamConnection implements Downstream {
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength
+    return unsentBytes(this.#socket)
   }
 
   /** More than the limit waits to be written; and `drain` will follow, which needs a full socket. */
@@ -96,6 +100,10 @@ export class DownstreamConnection implements Downstream {
 
   /** Closes the connection if nothing is under way on it; otherwise it closes after the answer. */
   drain(): void {
+    const { drainMs, table } = this.#context
+    if (this.#exchange.isTunnel) {
+      return this.#exchange.drainTunnel(Math.min(drainMs, table.timeouts.tunnelDrainMs))
+    }
     if (this.#exchange.isActive || this.#state !== HEAD || this.#rest !== null) return
     if (this.unsentBytes === 0) this.destroy()
     else this.#close()
@@ -140,12 +148,14 @@ export class DownstreamConnection implements Downstream {
     else this.destroy()
   }
 
-  /** Whether a client that reads slowly has taken anything since the last deadline; then it gets another one. */
+  /** Whether a client that reads slowly has taken enough since the last deadline; then it gets another one. */
   #isClientTaking(): boolean {
-    const { unsentBytes } = this
-    if (unsentBytes === 0 || unsentBytes >= this.#unsentBefore) return false
-    this.#unsentBefore = unsentBytes
-    this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
+    const { unsentBytes: leftBytes } = this
+    const { limits, timeouts } = this.#context.table
+    const shareBytes = Math.max(1, limits.bodyBytesPerSecond * (timeouts.bodyStallMs / 1000))
+    if (leftBytes === 0 || leftBytes > this.#unsentBefore - shareBytes) return false
+    this.#unsentBefore = leftBytes
+    this.#deadlineMs = this.#context.nowMs + timeouts.bodyStallMs
     return true
   }
 
@@ -214,6 +224,8 @@ export class DownstreamConnection implements Downstream {
         return this.#exchange.takesBody && this.#readBody()
       case DISCARDING:
         return this.#readBody()
+      case TUNNEL:
+        return this.#exchange.takesBody && this.#readTunnel()
       case CLOSING:
         this.#rest = null
         return false
@@ -232,7 +244,8 @@ export class DownstreamConnection implements Downstream {
 
   /** Whether what waits in `#rest` needs no more than further bytes. */
   #takesRest(): boolean {
-    return this.#state === HEAD ? !this.isFull : this.#state >= DISCARDING
+    if (this.#state === HEAD) return !this.isFull
+    return this.#state === DISCARDING || this.#state === CLOSING
   }
 
   #readHead(): boolean {
@@ -253,6 +266,7 @@ export class DownstreamConnection implements Downstream {
     this.#body.begin(head)
     this.#isPersistent = head.isPersistent && !head.isUpgrade
     this.#writer.isHttp11 = head.minorVersion === 1
+    this.#writer.via = this.#context.table.via
     this.#state = head.bodyKind === NO_BODY ? BUSY : BODY
     this.#exchange.begin(head)
     if (this.#state === BODY && this.#body.isWhole) this.#finishBody()
@@ -278,6 +292,13 @@ export class DownstreamConnection implements Downstream {
     return true
   }
 
+  #readTunnel(): boolean {
+    const bytes = this.#rest!
+    this.#rest = null
+    this.#exchange.onRequestData(bytes, 0, bytes.length)
+    return false
+  }
+
   onChunkData(bytes: Buffer, start: number, end: number): void {
     if (this.#state !== BODY) return
     this.#bodyBytes += end - start
@@ -291,22 +312,22 @@ export class DownstreamConnection implements Downstream {
       this.#nextRequest()
     } else if (this.#state === BODY) {
       this.#state = BUSY
-      this.#exchange.onRequestEnd()
+      this.#exchange.onRequestEnd(this.#body.trailers)
     }
   }
 
   refuseBody(fault: RequestFault): void {
     this.#isPersistent = false
-    if (this.#exchange.isActive) this.#exchange.onRequestFault(REQUEST_FAULTS[fault])
+    if (this.#exchange.isActive) this.#exchange.onRequestFault(fault)
     else this.#close()
   }
 
   /** Answers a head that was refused, and closes. */
   #refuse(fault: RequestFault): void {
-    const failure = REQUEST_FAULTS[fault]
-    this.#context.tally[THREAD.localCodes + failure.status - FIRST_CODE]!++
+    const found = this.#rest?.toString('latin1', 0, SHOWN_BYTES) ?? ''
+    recordUnread(this.#context, this.peer, { fault, found })
     const { dateLine } = this.#context
-    this.#writer.failure(failure, { dateLine, extraLines: '', isPersistent: false })
+    this.#writer.failure(REQUEST_FAULTS[fault], { dateLine, extraLines: '', isPersistent: false })
     this.#close()
   }
 
@@ -335,6 +356,11 @@ export class DownstreamConnection implements Downstream {
     this.#writer.informational(head)
   }
 
+  sendSwitch(head: ResponseHead, extraLines: string): void {
+    this.#state = TUNNEL
+    this.#writer.switch(head, extraLines)
+  }
+
   sendHead(head: ResponseHead, extraLines: string): void {
     this.#settlePersistence()
     if (this.#writer.needsClose(head)) this.#isPersistent = false
@@ -345,18 +371,21 @@ export class DownstreamConnection implements Downstream {
     return this.#writer.data(bytes, start, end)
   }
 
-  sendEnd(): void {
-    this.#writer.end()
+  sendEnd(trailers: string): void {
+    this.#writer.end(trailers)
+    if (this.#state !== TUNNEL) return
+    this.#writer.flush()
+    this.#socket.end()
   }
 
   /** HTTP/1.0 is answered with a close, as its clients expect of a failure. */
-  sendFailure(failure: Failure, extraLines: string): void {
+  sendFailure(failure: Failure, { extraLines, isGrpc }: LocalAnswer): void {
     this.#settlePersistence()
     if (!this.#writer.isHttp11) this.#isPersistent = false
     const { dateLine } = this.#context
     const isHead = this.#exchange.method === 'HEAD'
     const isPersistent = this.#isPersistent
-    this.#writer.failure(failure, { dateLine, extraLines, isPersistent, isHead })
+    this.#writer.failure(failure, { dateLine, extraLines, isPersistent, isHead, isGrpc })
   }
 
   flush(): void {
@@ -411,7 +440,8 @@ export class DownstreamConnection implements Downstream {
   /** The client sends no more. Where it waits for an answer it is taken to be gone, as by nginx and Envoy. */
   #onEnd(): void {
     if (this.#state === CLOSING) return
-    if (this.#exchange.isActive) this.destroy()
+    if (this.#state === TUNNEL) this.#exchange.onRequestEnd('')
+    else if (this.#exchange.isActive) this.destroy()
     else this.#close()
   }
 

@@ -15,6 +15,7 @@ export const MALFORMED = -2
 /** More fields than there is room for. */
 export const TOO_MANY = -3
 
+const TAB = 0x09
 const CR = 0x0d
 const LF = 0x0a
 const COLON = 0x3a
@@ -105,6 +106,11 @@ export class Fields {
     return this.#slice(this.offsets[4 * index]!, this.offsets[4 * index + 1]!).toLowerCase()
   }
 
+  /** Of name and value, with what stands between them. */
+  byteCount(index: number): number {
+    return this.offsets[4 * index + 3]! - this.offsets[4 * index]!
+  }
+
   /** Without the blanks around it. */
   value(index: number): string {
     return this.#slice(this.offsets[4 * index + 2]!, this.offsets[4 * index + 3]!)
@@ -113,6 +119,13 @@ export class Fields {
   /** The number that the value is (see `parseDecimal`), or -1. `bytes`: those that were scanned. */
   number(index: number, bytes: Uint8Array): number {
     return parseDecimal(bytes, this.offsets[4 * index + 2]!, this.offsets[4 * index + 3]!)
+  }
+
+  /** Whether one of the blanks behind the value is a tab; some readers take it for a part of the value. */
+  hasTabBehind(index: number, bytes: Uint8Array): boolean {
+    let at = this.offsets[4 * index + 3]!
+    while (bytes[at] !== CR && bytes[at] !== TAB) at++
+    return bytes[at] === TAB
   }
 
   /** Returns the value of the first field of that lower-case name, or null. */

@@ -25,6 +25,11 @@ export class RequestBody {
     return this.#kind === CHUNKED ? this.#decoder.isDone : this.#remainingBytes === 0
   }
 
+  /** Field lines that may be passed on, once it is whole. */
+  get trailers(): string {
+    return this.#kind === CHUNKED ? this.#decoder.trailers : ''
+  }
+
   /** Whether what is to come is short and sure to come. */
   get isRestShort(): boolean {
     const isKnown = this.#kind === BY_LENGTH && !this.#expectsContinue

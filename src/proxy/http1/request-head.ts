@@ -8,18 +8,25 @@
 
 import { cookieIn } from '../cookie.ts'
 import type { RequestFault } from '../failure.ts'
+import { isGrpcType } from '../grpc.ts'
 import {
   CONNECTION,
   connectionSpecific,
   CONTENT_LENGTH,
+  CONTENT_TYPE,
   COOKIE,
   EXPECT,
   FORWARD,
   FORWARDED,
   HOST,
   listMembers,
+  MAX_FORWARDS,
+  SAID_BY_PROXY,
+  TE,
+  TRAILER,
   TRANSFER_ENCODING,
   UPGRADE,
+  VIA,
   X_FORWARDED_FOR,
   X_FORWARDED_HOST,
   X_FORWARDED_PROTO,
@@ -61,6 +68,16 @@ export class RequestHead {
   isUpgrade = false
   /** Whether the client sent any X-Forwarded-* or Forwarded field. */
   hasForwarding = false
+  /** Whether it reads trailers (`te: trailers`). */
+  takesTrailers = false
+  /** Whether its content is gRPC. */
+  isGrpc = false
+  /** The values of all Via fields. */
+  via = ''
+  /** How many proxies an OPTIONS may still pass, 0 and up; -1 where it does not say. */
+  maxForwards = NONE
+  /** Whether it came as HTTP/2 and was written anew as HTTP/1.1; set after `parse` by whoever did that. */
+  isHttp2 = false
 
   readonly #limits: Limits
   readonly #line: RequestLine
@@ -76,6 +93,7 @@ export class RequestHead {
   #codingIndex = NONE
   #upgradeIndex = NONE
   #upgradeCount = 0
+  #forwardsIndex = NONE
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -126,21 +144,23 @@ export class RequestHead {
 
   /**
    * Returns the field lines that go on to the upstream: one Host and one Cookie at most, nothing that belongs
-   * to the connection, to the framing, or to what Sluice says itself (see `forwarding.ts`).
+   * to the connection, to the framing, or to what Sluice says itself (see `forwarding.ts`). `isTrusted`: what
+   * it says of the way is believed.
    */
-  keptLines(): string {
+  keptLines(isTrusted: boolean): string {
     const fields = this.#fields
     const dropped = connectionSpecific(this.#connection)
     let lines = ''
     let from = 0
     for (let i = 0; i < fields.count; i++) {
-      if (this.#isKept(i, dropped)) continue
+      if (this.#isKept(i, { dropped, isTrusted })) continue
       lines += fields.lines(from, i)
       from = i + 1
     }
     lines += fields.lines(from, fields.count)
     if (this.#isAbsolute || this.#hostIndex === NONE) lines = `host: ${this.host}\r\n${lines}`
     if (this.#cookieCount > 1) lines += `cookie: ${fields.joined(COOKIE, '; ')}\r\n`
+    if (this.maxForwards > 0) lines += `max-forwards: ${this.maxForwards - 1}\r\n`
     return lines
   }
 
@@ -149,13 +169,31 @@ export class RequestHead {
     return this.#fields.joined(kind, ', ')
   }
 
-  #isKept(index: number, dropped: ReadonlySet<string>): boolean {
+  /** Hot: once a field. */
+  #isKept(
+    index: number,
+    { dropped, isTrusted }: { dropped: ReadonlySet<string>; isTrusted: boolean },
+  ): boolean {
     const kind = this.#fields.kinds[index]!
     if (kind === FORWARD) return dropped.size === 0 || !dropped.has(this.#fields.name(index))
-    if (kind === HOST) return !this.#isAbsolute
-    if (kind === COOKIE) return this.#cookieCount === 1
-    if (kind === EXPECT) return this.expectsContinue
-    return kind > FORWARDED
+    switch (kind) {
+      case HOST:
+        return !this.#isAbsolute
+      case COOKIE:
+        return this.#cookieCount === 1
+      case EXPECT:
+        return this.expectsContinue
+      case SAID_BY_PROXY:
+        return isTrusted
+      case TRAILER:
+        return this.bodyKind === CHUNKED
+      case MAX_FORWARDS:
+        return this.maxForwards < 0
+      case TE:
+        return false
+      default:
+        return kind > FORWARDED
+    }
   }
 
   #refuse(fault: RequestFault): -1 {
@@ -178,6 +216,7 @@ export class RequestHead {
       this.#takeFields() &&
       this.#takeFraming(bytes) &&
       this.#takeTargetAndHost() &&
+      this.#takeMaxForwards(bytes) &&
       this.#takeConnection()
     )
   }
@@ -200,9 +239,15 @@ export class RequestHead {
     this.#upgradeCount = 0
     this.#connection = ''
     this.#cookieCount = 0
+    this.#forwardsIndex = NONE
     this.hasForwarding = false
     this.expectsContinue = false
+    this.takesTrailers = false
+    this.isGrpc = false
+    this.isHttp2 = false
+    this.via = ''
     for (let i = 0; i < fields.count; i++) {
+      if (fields.byteCount(i) > this.#limits.fieldBytes) return this.#fail('headTooLarge')
       switch (fields.kinds[i]!) {
         case HOST:
           if (this.#hostIndex !== NONE) return this.#fail('badHost')
@@ -238,6 +283,18 @@ export class RequestHead {
         case FORWARDED:
           this.hasForwarding = true
           break
+        case TE:
+          if (listMembers(fields.value(i)).includes('trailers')) this.takesTrailers = true
+          break
+        case CONTENT_TYPE:
+          if (isGrpcType(fields.value(i))) this.isGrpc = true
+          break
+        case VIA:
+          this.via += `${fields.value(i)},`
+          break
+        case MAX_FORWARDS:
+          this.#forwardsIndex = i
+          break
         default:
           break
       }
@@ -254,6 +311,7 @@ export class RequestHead {
       if (coding !== 'chunked') {
         return this.#fail(endsInChunked(coding) ? 'unknownCoding' : 'badCoding')
       }
+      if (this.#fields.hasTabBehind(this.#codingIndex, bytes)) return this.#fail('badCoding')
       this.bodyKind = CHUNKED
     } else if (this.#lengthIndex !== NONE) {
       const length = this.#fields.number(this.#lengthIndex, bytes)
@@ -287,6 +345,13 @@ export class RequestHead {
       if (absolute.target === '') this.target = this.method === 'OPTIONS' ? '*' : '/'
     }
     return isTargetSafe(this.target) || this.#fail('badTarget')
+  }
+
+  /** For OPTIONS only (RFC 9110 section 7.6.2), as TRACE is not served. */
+  #takeMaxForwards(bytes: Buffer): true {
+    const isMeant = this.#forwardsIndex !== NONE && this.method === 'OPTIONS'
+    this.maxForwards = isMeant ? this.#fields.number(this.#forwardsIndex, bytes) : NONE
+    return true
   }
 
   #takeConnection(): boolean {

@@ -9,9 +9,12 @@ import {
   CONNECTION,
   connectionSpecific,
   CONTENT_LENGTH,
+  CONTENT_TYPE,
   DATE,
   DROP,
   listMembers,
+  TE,
+  TRAILER,
   TRANSFER_ENCODING,
   UPGRADE,
 } from '../headers.ts'
@@ -47,14 +50,21 @@ export class ResponseHead {
   /** Whether the upstream will take another request on the connection. */
   isPersistent = true
   hasDate = false
+  /** Whether it is a stream of server-sent events, which may be silent for long. */
+  isEventStream = false
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  minorVersion = 1
+  /** Whether it came as HTTP/2 and was written anew as HTTP/1.1; set after `parse` by whoever did that. */
+  isHttp2 = false
   /** Field lines without hop-by-hop fields and framing. */
   lines = ''
 
   readonly #headBytes: number
   readonly #fields = new Fields(FIELD_LIMIT)
-  #isHttp11 = true
   /** The values of all Connection fields. */
   #connection = ''
+  #upgradeCount = 0
+  #upgradeIndex = NONE
   /** Where the fields stand that frame the body, or `NONE`. */
   #lengthIndex = NONE
   #codingIndex = NONE
@@ -83,8 +93,25 @@ export class ResponseHead {
     this.statusText = text.slice(CODE_START, fieldsStart - start - 2) + (hasReason ? '' : ' ')
     if (!this.#takeFields() || !this.#takeFraming(bytes, method)) return -1
     this.#takeConnection()
+    // What is to be followed by the answer cannot be the last on its connection.
+    if (this.status < 200 && this.status !== 101 && !this.isPersistent) return -1
     this.lines = this.#keptLines()
     return headEnd
+  }
+
+  /** Returns the value of the first field of that lower-case name, or null. */
+  find(name: string): string | null {
+    return this.#fields.find(name)
+  }
+
+  /** Whether it is a 101 to WebSocket, said as it should be. */
+  get switchesToWebSocket(): boolean {
+    return (
+      this.status === 101 &&
+      this.#upgradeCount === 1 &&
+      this.#fields.value(this.#upgradeIndex).toLowerCase() === 'websocket' &&
+      listMembers(this.#connection).includes('upgrade')
+    )
   }
 
   #needMore(arrivedBytes: number): 0 | -1 {
@@ -108,7 +135,7 @@ export class ResponseHead {
     if (at + 1 >= end) return at === end || bytes[at] === CR ? 0 : -1
     if (bytes[at] !== CR || bytes[at + 1] !== LF) return -1
     this.status = code
-    this.#isHttp11 = minor === DIGIT_ONE
+    this.minorVersion = minor === DIGIT_ONE ? 1 : 0
     return at + 2
   }
 
@@ -118,7 +145,10 @@ export class ResponseHead {
     this.#lengthIndex = NONE
     this.#codingIndex = NONE
     this.#connection = ''
+    this.#upgradeCount = 0
     this.hasDate = false
+    this.isEventStream = false
+    this.isHttp2 = false
     for (let i = 0; i < fields.count; i++) {
       switch (fields.kinds[i]!) {
         case CONTENT_LENGTH:
@@ -135,6 +165,13 @@ export class ResponseHead {
         case DATE:
           this.hasDate = true
           break
+        case CONTENT_TYPE:
+          this.isEventStream = fields.value(i).toLowerCase().startsWith('text/event-stream')
+          break
+        case UPGRADE:
+          this.#upgradeIndex = i
+          this.#upgradeCount++
+          break
         default:
           break
       }
@@ -148,8 +185,9 @@ export class ResponseHead {
     this.contentLength = hasLength ? this.#fields.number(this.#lengthIndex, bytes) : -1
     if (hasLength && this.contentLength < 0) return false
     if (isChunked) {
-      if (hasLength || !this.#isHttp11) return false
+      if (hasLength || this.minorVersion === 0) return false
       if (this.#fields.value(this.#codingIndex).toLowerCase() !== 'chunked') return false
+      if (this.#fields.hasTabBehind(this.#codingIndex, bytes)) return false
     }
     if (this.status < 200 || this.status === 204) {
       this.bodyKind = NO_BODY
@@ -161,7 +199,7 @@ export class ResponseHead {
   }
 
   #takeConnection(): void {
-    this.isPersistent = this.#isHttp11
+    this.isPersistent = this.minorVersion === 1
     if (this.#connection === '') return
     if (this.#connection === 'keep-alive') {
       this.isPersistent = true
@@ -178,8 +216,9 @@ export class ResponseHead {
     let lines = ''
     let from = 0
     for (let i = 0; i < fields.count; i++) {
+      const kind = fields.kinds[i]!
       const isNamed = dropped.size > 0 && dropped.has(fields.name(i))
-      if (!isNamed && !isHopByHop(fields.kinds[i]!)) continue
+      if (!isNamed && !isHopByHop(kind) && (kind !== TRAILER || this.bodyKind === CHUNKED)) continue
       lines += fields.lines(from, i)
       from = i + 1
     }
@@ -193,6 +232,7 @@ function isHopByHop(kind: number): boolean {
     kind === CONTENT_LENGTH ||
     kind === TRANSFER_ENCODING ||
     kind === CONNECTION ||
+    kind === TE ||
     kind === UPGRADE
   )
 }

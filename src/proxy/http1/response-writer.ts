@@ -5,15 +5,17 @@
 
 import type { Socket } from 'node:net'
 import type { Failure } from '../failure.ts'
-import { VIA_LINE } from '../forwarding.ts'
 import { CHUNKED, NO_BODY, UNTIL_CLOSE } from './framing.ts'
 import { type AnswerOptions, localAnswer } from './local-answer.ts'
 import { Outbox } from './outbox.ts'
+import { type Via, viaLine } from '../via.ts'
 import type { ResponseHead } from './response-head.ts'
 
 export class ResponseWriter {
   /** Of the request that is being answered: HTTP/1.0 knows neither chunks nor interim answers. */
   isHttp11 = true
+  /** Of the table by which the present request is answered. */
+  via!: Via
   readonly #outbox: Outbox
   #bodyKind = NO_BODY
 
@@ -33,8 +35,16 @@ export class ResponseWriter {
 
   informational(head: ResponseHead): void {
     if (!this.isHttp11) return
-    this.#outbox.text(`HTTP/1.1 ${head.statusText}\r\n${head.lines}${VIA_LINE}\r\n`)
+    this.#outbox.text(`HTTP/1.1 ${head.statusText}\r\n${head.lines}${viaLine(this.via, head)}\r\n`)
     this.#outbox.flush()
+  }
+
+  /** From here on `data` is written as it is, and `end` ends our half of the connection. */
+  switch(head: ResponseHead, extraLines: string): void {
+    this.#bodyKind = UNTIL_CLOSE
+    this.#outbox.text(
+      `HTTP/1.1 ${head.statusText}\r\nconnection: upgrade\r\nupgrade: websocket\r\n${head.lines}${viaLine(this.via, head)}${extraLines}\r\n`,
+    )
   }
 
   /** `extraLines` go after the upstream's. */
@@ -48,7 +58,7 @@ export class ResponseWriter {
       if (head.contentLength >= 0) framing = `content-length: ${head.contentLength}\r\n`
     }
     this.#outbox.text(
-      `HTTP/1.1 ${head.statusText}\r\n${head.lines}${VIA_LINE}${extraLines}${framing}${this.#connectionLine(isPersistent)}\r\n`,
+      `HTTP/1.1 ${head.statusText}\r\n${head.lines}${viaLine(this.via, head)}${extraLines}${framing}${this.#connectionLine(isPersistent)}\r\n`,
     )
   }
 
@@ -68,8 +78,9 @@ export class ResponseWriter {
     return isInUse
   }
 
-  end(): void {
-    if (this.#bodyKind === CHUNKED) this.#outbox.text('0\r\n\r\n')
+  /** `trailers`: field lines; only chunks have a place for them. */
+  end(trailers: string): void {
+    if (this.#bodyKind === CHUNKED) this.#outbox.text(`0\r\n${trailers}\r\n`)
     this.#bodyKind = NO_BODY
   }
 

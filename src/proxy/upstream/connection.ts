@@ -7,53 +7,52 @@
  * an answer that is not its own.
  */
 
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { THREAD } from '../../analyzer/tally.ts'
 import type { ThreadContext } from '../context.ts'
 import type { UpstreamFailure } from '../failure.ts'
 import { ChunkedDecoder } from '../http1/chunked.ts'
 import { BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE } from '../http1/framing.ts'
 import { INLINE_BYTES, Outbox } from '../http1/outbox.ts'
+import { requestText } from '../http1/request-text.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { unsentBytes } from '../unsent.ts'
+import { connectedEvent, dial, dialFailure } from './dial.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ReadBuffer } from './read-buffer.ts'
+import {
+  IF_IDEMPOTENT,
+  NEVER,
+  type OutgoingRequest,
+  type Upstream,
+  type UpstreamUser,
+} from './upstream.ts'
 
 /** Interim answers to one request; more are a protocol error. */
 const INFORMATIONAL_LIMIT = 16
 
+/** How long what is left of a tunnel may take to be written after both sides have ended. */
+const LINGER_MS = 2_000
+
+/** The body of an answer that switched protocols: it ends with the upstream's half of the connection. */
+const TUNNEL = -1
+
 const LF = 0x0a
 
-/** The request that a connection works for. */
-export interface UpstreamUser {
-  readonly method: string
-  /** Whether the whole request has been handed to the connection. */
-  readonly isRequestDone: boolean
-  onConnected(): void
-  /** `head` is reused: valid until this returns. */
-  onInformational(head: ResponseHead): void
-  onResponseHead(head: ResponseHead): void
-  /** Returns whether the bytes are still in use afterwards. */
-  onResponseData(bytes: Buffer, start: number, end: number): boolean
-  onResponseEnd(): void
-  /** Everything that had arrived has been handed over. */
-  onReadEnd(): void
-  onUpstreamDrain(): void
-  /** The connection is gone. `isUntouched`: it was used before, and died before one byte of this answer. */
-  onUpstreamFailure(reason: UpstreamFailure, isUntouched: boolean): void
-}
-
-export class UpstreamConnection {
+export class UpstreamConnection implements Upstream {
   readonly endpoint: Endpoint
-  readonly outbox: Outbox
+  isConnected = false
   /** Monotonic milliseconds; valid while idle. */
   idleSinceMs = 0
 
   readonly #context: ThreadContext
   readonly #socket: Socket
+  readonly #outbox: Outbox
   readonly #decoder = new ChunkedDecoder()
   readonly #buffer: ReadBuffer
   #user: UpstreamUser | null
-  #isConnected = false
+  /** The request's body goes out in chunks. */
+  #sendsChunks = false
   #isClosed = false
   #requestCount = 0
 
@@ -78,19 +77,13 @@ export class UpstreamConnection {
     this.#user = user
     endpoint.connectionCount++
     context.tally[THREAD.upstreamOpened]!++
-    this.#socket = connect({
-      host: endpoint.host,
-      port: endpoint.port,
-      noDelay: true,
-      onread: {
-        buffer: () => this.#buffer.next(this.#isInBody || this.#wasLong),
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is what `buffer` returned
-        callback: (byteCount, bytes) => this.#onRead(bytes as Buffer, byteCount),
-      },
+    this.#socket = dial(endpoint, {
+      buffer: () => this.#buffer.next(this.#isInBody || this.#wasLong),
+      callback: (byteCount, bytes) => this.#onRead(bytes, byteCount),
     })
-    this.outbox = new Outbox(this.#socket)
+    this.#outbox = new Outbox(this.#socket)
     this.#socket
-      .on('connect', () => this.#onConnect())
+      .on(connectedEvent(endpoint), () => this.#onConnect())
       .on('drain', () => this.#user?.onUpstreamDrain())
       .on('end', () => this.#onEnd())
       .on('error', (error: NodeJS.ErrnoException) => this.#fail(this.#reasonOf(error)))
@@ -99,7 +92,7 @@ export class UpstreamConnection {
 
   /** Bytes written that the kernel has not taken. */
   get unsentBytes(): number {
-    return this.#socket.writableLength
+    return unsentBytes(this.#socket)
   }
 
   /** More than the limit waits to be written; and the user will hear `onUpstreamDrain`, which needs a full socket. */
@@ -117,6 +110,29 @@ export class UpstreamConnection {
     this.#informationalCount = 0
   }
 
+  sendHead(request: OutgoingRequest): void {
+    this.#sendsChunks = request.bodyKind === CHUNKED
+    this.#outbox.text(requestText(request))
+    if (this.#sendsChunks && request.isRequestDone) this.sendEnd('')
+  }
+
+  sendData(bytes: Buffer, start: number, end: number): void {
+    if (this.#sendsChunks) this.#outbox.text(`${(end - start).toString(16)}\r\n`)
+    this.#outbox.bytes(bytes, start, end)
+    if (this.#sendsChunks) this.#outbox.text('\r\n')
+  }
+
+  sendEnd(trailers: string): void {
+    if (this.#sendsChunks) this.#outbox.text(`0\r\n${trailers}\r\n`)
+    if (this.#bodyKind !== TUNNEL) return
+    this.#outbox.flush()
+    this.#socket.end()
+  }
+
+  flush(): void {
+    this.#outbox.flush()
+  }
+
   pause(): void {
     this.#socket.pause()
   }
@@ -125,15 +141,18 @@ export class UpstreamConnection {
     this.#socket.resume()
   }
 
-  /** Closes at once and tells nobody. */
+  /** A tunnel that both sides have ended may have something left to write. */
   close(): void {
     this.#user = null
     this.#isClosed = true
-    this.#socket.destroy()
+    const socket = this.#socket
+    if (this.#bodyKind !== TUNNEL || !socket.writableEnded) return void socket.destroy()
+    socket.setTimeout(LINGER_MS, () => socket.destroy())
+    socket.destroySoon()
   }
 
   #onConnect(): void {
-    this.#isConnected = true
+    this.isConnected = true
     try {
       this.#user?.onConnected()
     } catch (error) {
@@ -198,11 +217,7 @@ export class UpstreamConnection {
       return -1
     }
     if (head.status < 200) {
-      if (head.status === 101 || ++this.#informationalCount > INFORMATIONAL_LIMIT) {
-        this.#fail('protocol')
-        return -1
-      }
-      user.onInformational(head)
+      if (!this.#takeInterim(user, head)) return -1
       return this.#user === null ? -1 : headEnd
     }
     this.#isInBody = true
@@ -213,6 +228,32 @@ export class UpstreamConnection {
     if (head.bodyKind === CHUNKED) this.#decoder.reset()
     user.onResponseHead(head)
     return this.#user === null ? -1 : headEnd
+  }
+
+  /** Returns false where the answer is not to be believed any more. */
+  #takeInterim(user: UpstreamUser, head: ResponseHead): boolean {
+    if (head.status === 101) {
+      if (!user.isUpgrade) this.#fail('protocol')
+      else if (!head.switchesToWebSocket) this.#fail('upgrade')
+      else this.#switch(user, head)
+      return this.#isInBody
+    }
+    if (++this.#informationalCount > INFORMATIONAL_LIMIT) {
+      this.#fail('protocol')
+      return false
+    }
+    user.onInformational(head)
+    return true
+  }
+
+  /** Each side ends by itself: the upstream may go on after the client has ended, and the other way round. */
+  #switch(user: UpstreamUser, head: ResponseHead): void {
+    this.#isInBody = true
+    this.#bodyKind = TUNNEL
+    this.#isPersistent = false
+    this.#sendsChunks = false
+    this.#socket.allowHalfOpen = true
+    user.onSwitch(head)
   }
 
   #readBody(user: UpstreamUser, bytes: Buffer, start: number, end: number): void {
@@ -251,6 +292,7 @@ export class UpstreamConnection {
 
   /** `isClean`: no byte followed the answer. What is left of a request would stand before the next one. */
   #finish(user: UpstreamUser, isClean: boolean): void {
+    const trailers = this.#bodyKind === CHUNKED ? this.#decoder.trailers : ''
     this.#user = null
     this.#isInBody = false
     this.#wasLong = this.#bodyBytes > INLINE_BYTES
@@ -262,17 +304,19 @@ export class UpstreamConnection {
     } else {
       this.close()
     }
-    user.onResponseEnd()
+    user.onResponseEnd(trailers)
   }
 
   #onEnd(): void {
     const user = this.#user
-    if (user === null || !this.#isInBody || this.#bodyKind !== UNTIL_CLOSE) {
+    const endsBody = this.#bodyKind === UNTIL_CLOSE || this.#bodyKind === TUNNEL
+    if (user === null || !this.#isInBody || !endsBody) {
       this.#fail(this.#hasAnswered ? 'incomplete' : 'reset')
       return
     }
     try {
-      this.#finish(user, false)
+      if (this.#bodyKind === TUNNEL) user.onResponseEnd('')
+      else this.#finish(user, false)
       user.onReadEnd()
     } catch (error) {
       this.#onBug(error)
@@ -287,15 +331,14 @@ export class UpstreamConnection {
   }
 
   #reasonOf(error: NodeJS.ErrnoException): UpstreamFailure {
-    if (this.#isConnected) return this.#hasAnswered ? 'incomplete' : 'reset'
-    if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN') return 'dns'
-    if (error.code === 'ETIMEDOUT') return 'connectTimeout'
-    return 'refused'
+    if (!this.isConnected) return dialFailure(error, this.#socket)
+    return this.#hasAnswered ? 'incomplete' : 'reset'
   }
 
   #fail(reason: UpstreamFailure): void {
     const user = this.#user
     const isUntouched = this.#requestCount > 0 && !this.#hasAnswered
+    const retry = isUntouched ? IF_IDEMPOTENT : NEVER
     if (!this.#isClosed) {
       this.endpoint.forget(this)
       this.close()
@@ -303,10 +346,10 @@ export class UpstreamConnection {
     this.#user = null
     if (user === null) return
     try {
-      user.onUpstreamFailure(reason, isUntouched)
+      user.onUpstreamFailure(reason, retry)
     } catch (error) {
       this.#context.report(error)
-      user.onUpstreamFailure('internal', false)
+      user.onUpstreamFailure('internal', NEVER)
     }
   }
 }

@@ -1,36 +1,60 @@
 /**
- * One endpoint as a thread sees it: its idle connections and how busy it is.
+ * One endpoint as a thread sees it: its connections and how busy it is.
  *
  * Kept by address across snapshots, so that a change of weight or of configuration forgets neither. Idle
  * connections are a stack: the last one used is the warmest, and those at the bottom grow old and close.
  */
 
+import type { ThreadContext } from '../context.ts'
 import type { Endpoint as EndpointAddress } from '../snapshot.ts'
-import type { UpstreamConnection } from './connection.ts'
+import { UpstreamConnection } from './connection.ts'
+import { SecureEndpoint } from './dial.ts'
+import { SessionPool } from './session-pool.ts'
+import type { Upstream, UpstreamUser } from './upstream.ts'
 
 export class Endpoint {
   readonly id: string
   readonly host: string
   readonly port: number
+  readonly protocol: 'http1' | 'http2'
+  /** Null: cleartext. */
+  readonly secure: SecureEndpoint | null
   /** Connections open or being opened. */
   connectionCount = 0
   /** No snapshot names it any more: what runs may finish, nothing is kept. */
   isRetired = false
+  /** Of HTTP/2; empty where HTTP/1.1 is spoken, as `#idle` is with HTTP/2. */
+  readonly sessions: SessionPool = new SessionPool(this)
   readonly #idle: UpstreamConnection[] = []
 
   constructor(address: EndpointAddress) {
     this.id = address.id
     this.host = address.host
     this.port = address.port
+    this.protocol = address.protocol
+    this.secure = address.tls === null ? null : new SecureEndpoint(address.tls, address)
   }
 
-  /** Connections with a request on them. */
+  /** Requests on their way, or waiting for a connection. */
   get outstandingCount(): number {
+    if (this.protocol === 'http2') return this.sessions.streamCount
     return this.connectionCount - this.#idle.length
   }
 
-  takeIdle(): UpstreamConnection | undefined {
-    return this.#idle.pop()
+  /**
+   * Returns a place for one request, or null when all connections are taken that may be. `mayReuse`: it may be a
+   * connection that has been used before.
+   */
+  open(context: ThreadContext, user: UpstreamUser, mayReuse: boolean): Upstream | null {
+    if (this.protocol === 'http2') return this.sessions.open(context, user, mayReuse)
+    const kept = mayReuse ? this.#idle.pop() : undefined
+    if (kept !== undefined) {
+      kept.assign(user)
+      return kept
+    }
+    const isFull = this.connectionCount >= context.table.limits.upstreamConnections
+    if (isFull && !this.closeOldest()) return null
+    return new UpstreamConnection(context, this, user)
   }
 
   /** Keeps a connection for the next request. */
@@ -53,6 +77,7 @@ export class Endpoint {
 
   /** Closes connections that have been idle since before `beforeMs`. */
   closeIdle(beforeMs: number): void {
+    this.sessions.closeIdle(beforeMs)
     while (this.#idle.length > 0 && this.#idle[0]!.idleSinceMs <= beforeMs) {
       this.closeOldest()
     }

@@ -55,6 +55,7 @@ test('in JSON the faults are data too', async () => {
     upstreams: ['shop-v1', 'shop-v2'],
     listeners: ['127.0.0.1:8080'],
     control: '127.0.0.1:9090',
+    warnings: [],
   })
 })
 
@@ -70,6 +71,9 @@ test('a faulty file ends run with 2, in the same words', async () => {
   expect({ code, stderr }).toEqual({ code: 2, stderr: 'a.yaml:1:1 is not YAML\n' })
 })
 
-test.for(['examples/sluice.yaml', 'examples/demo.yaml'])('%s passes', async (file) => {
-  expect(await sluice(['check', file])).toMatchObject({ code: 0, stderr: '' })
-})
+test.for(['examples/sluice.yaml', 'examples/demo.yaml', 'examples/tls.yaml'])(
+  '%s passes',
+  async (file) => {
+    expect(await sluice(['check', file])).toMatchObject({ code: 0, stderr: '' })
+  },
+)

@@ -99,7 +99,7 @@ const CASES: readonly { name: string; change: Sections; faults: readonly string[
       upstreams: `upstreams:
   a:
     endpoints:
-      - https://shop:8443
+      - ftp://shop:8443
       - shop:8080
       - http://user:secret@shop
       - http://shop/api?x
@@ -109,10 +109,15 @@ const CASES: readonly { name: string; change: Sections; faults: readonly string[
       - http://
       - http://Shop:80
       - http://shop
-      - [x]`,
+      - [x]
+      - https://shop/api
+      - { url: https://, protocol: http2 }
+      - { url: "https://shop:80", protocol: http3 }
+      - { uri: "http://h" }
+      - { protocol: http2 }`,
     },
     faults: [
-      'f:6:9 upstreams.a.endpoints[0]: "https://shop:8443" begins with https://, but only http:// is possible',
+      'f:6:9 upstreams.a.endpoints[0]: "ftp://shop:8443" begins with ftp://, but only http:// and https:// are possible',
       'f:7:9 upstreams.a.endpoints[1]: "shop:8080" has no scheme; write "http://shop:8080"',
       'f:8:9 upstreams.a.endpoints[2]: an endpoint has no user name or password',
       'f:9:9 upstreams.a.endpoints[3]: "http://shop/api?x" has "/api?x" after the host; requests keep their own path, write "http://shop"',
@@ -122,6 +127,13 @@ const CASES: readonly { name: string; change: Sections; faults: readonly string[
       'f:13:9 upstreams.a.endpoints[7]: "http://" has no host; write it like http://10.0.0.1:8080',
       'f:15:9 upstreams.a.endpoints[9]: shop:80 stands already at upstreams.a.endpoints[8]',
       'f:16:9 upstreams.a.endpoints[10]: must be text, but is a list',
+      'f:17:9 upstreams.a.endpoints[11]: "https://shop/api" has "/api" after the host; requests keep their own path, write "https://shop"',
+      'f:18:16 upstreams.a.endpoints[12].url: "https://" has no host; write it like http://10.0.0.1:8080',
+      'f:19:16 upstreams.a.endpoints[13].url: shop:80 stands already at upstreams.a.endpoints[8]',
+      'f:19:45 upstreams.a.endpoints[13].protocol: "http3" is not possible; did you mean "http1"?',
+      'f:20:9 upstreams.a.endpoints[14]: the key "url" is missing',
+      'f:20:11 upstreams.a.endpoints[14]: unknown key "uri"; did you mean "url"?',
+      'f:21:9 upstreams.a.endpoints[15]: the key "url" is missing',
     ],
   },
   {
@@ -203,6 +215,84 @@ const CASES: readonly { name: string; change: Sections; faults: readonly string[
       'f:8:76 routes[3].sticky.mint: is only possible with "cookie"; a header is not minted',
       'f:9:76 routes[4].sticky.mint: must be true or false, but is "yes"',
       'f:10:62 routes[5].forceHeader: "Transfer-Encoding" belongs to the connection, not to the request; choose another header',
+    ],
+  },
+  {
+    name: 'what counts as an error',
+    change: {
+      routes: `routes:
+  - name: shop
+    stable: a
+    errors:
+      statuses: [5xx, 600, 6xx, "429", four, [1]]
+      grpcStatuses: [17, -1, UNAVAILABEL, unavailable, 4]`,
+    },
+    faults: [
+      'f:8:23 routes[0].errors.statuses[1]: "600" is not a status; write one from 100 to 599, or a class such as 5xx',
+      'f:8:28 routes[0].errors.statuses[2]: "6xx" is not a status; write one from 100 to 599, or a class such as 5xx',
+      'f:8:40 routes[0].errors.statuses[4]: "four" is not a status; write one from 100 to 599, or a class such as 5xx',
+      'f:8:46 routes[0].errors.statuses[5]: must be text, but is a list',
+      'f:9:22 routes[0].errors.grpcStatuses[0]: "17" is not a status of gRPC; 0 to 16 are possible',
+      'f:9:26 routes[0].errors.grpcStatuses[1]: "-1" is not a status of gRPC; 0 to 16 are possible',
+      'f:9:30 routes[0].errors.grpcStatuses[2]: "UNAVAILABEL" is not a status of gRPC; did you mean "UNAVAILABLE"?',
+    ],
+  },
+  {
+    name: 'the access log and the level of the log',
+    change: {
+      proxy: `proxy:
+  listeners: [{ name: p, host: ::1, port: 1 }]
+  accessLog: { mode: error, ratio: 1.5, path: "" }`,
+      rest: 'control: { logLevel: trace }',
+    },
+    faults: [
+      'f:4:22 proxy.accessLog.mode: "error" is not possible; did you mean "errors"?',
+      'f:4:36 proxy.accessLog.ratio: 1.5 is outside 0 to 1',
+      'f:4:47 proxy.accessLog.path: must be the path of a file',
+      'f:7:22 control.logLevel: "trace" is not possible; possible: info, debug',
+    ],
+  },
+  {
+    name: 'listeners: protocols, TLS and the PROXY protocol',
+    change: {
+      proxy: `proxy:
+  listeners:
+    - { name: a, host: ::1, port: 1, protocols: [], proxyProtocol: true }
+    - { name: b, host: ::1, port: 2, protocols: [http1, h2], tls: {} }
+    - { name: c, host: ::1, port: 3, tls: { cert: x } }
+    - { name: d, host: ::1, port: 4, tls: { minVersion: 1.1, clientCertificates: {} } }
+    - { name: e, host: ::1, port: 5, tls: { certificates: [] } }
+    - { name: f, host: ::1, port: 6, tls: { cert: "", key: "\0" } }`,
+    },
+    faults: [
+      'f:4:49 proxy.listeners[0].protocols: needs at least 1 entry',
+      'f:4:68 proxy.listeners[0].proxyProtocol: needs proxy.trustedProxies: without an address in it nobody could connect',
+      'f:5:57 proxy.listeners[1].protocols[1]: "h2" is not possible; possible: http1, http2',
+      'f:5:67 proxy.listeners[1].tls: needs "cert" and "key", or "certificates" instead',
+      'f:6:43 proxy.listeners[2].tls: needs "cert" and "key", or "certificates" instead',
+      'f:6:51 proxy.listeners[2].tls.cert: Cannot use certificate x: there is no such file',
+      'f:7:57 proxy.listeners[3].tls.minVersion: "1.1" is not possible; did you mean "1.2"?',
+      'f:7:82 proxy.listeners[3].tls.clientCertificates: the key "ca" is missing',
+      'f:8:59 proxy.listeners[4].tls.certificates: needs at least 1 entry',
+      'f:9:51 proxy.listeners[5].tls.cert: must be the path of a file',
+      'f:9:60 proxy.listeners[5].tls.key: must be the path of a file',
+    ],
+  },
+  {
+    name: 'TLS to upstreams',
+    change: {
+      upstreams: `upstreams:
+  a: { endpoints: ["http://h:1"], tls: {} }
+  b: { endpoints: ["https://h:1"], protocol: h2c, tls: { cert: x, serverName: 10.0.0.1 } }
+  c: { endpoints: ["https://h:2"], tls: { serverName: "h:2", verify: maybe } }`,
+    },
+    faults: [
+      'f:4:40 upstreams.a.tls: is for https:// endpoints, but this upstream has none',
+      'f:5:46 upstreams.b.protocol: "h2c" is not possible; possible: http1, http2',
+      'f:5:64 upstreams.b.tls.cert: Cannot use certificate x: there is no such file',
+      'f:5:79 upstreams.b.tls.serverName: "10.0.0.1" is an address; a server name is a host name',
+      'f:6:55 upstreams.c.tls.serverName: "h:2" is not a host name, such as shop.example.com',
+      'f:6:70 upstreams.c.tls.verify: must be true or false, but is "maybe"',
     ],
   },
   {
@@ -405,7 +495,7 @@ routes:
     'f:1:10 version: must be 1, but is 3',
     'f:3:54 proxy.listeners[0].port: must be a whole number, but is "http"',
     'f:4:3 proxy: unknown key "timeout"; did you mean "timeouts"?',
-    'f:6:52 upstreams.shop-v1: unknown key "weight"; possible: endpoints',
+    'f:6:52 upstreams.shop-v1: unknown key "weight"; possible: endpoints, protocol, tls',
     'f:9:13 routes[0].stable: there is no upstream "shop-v3"; did you mean "shop-v1"?',
     'f:10:5 routes[0]: unknown key "stick"; did you mean "sticky"?',
     'f:11:5 routes[1]: the key "stable" is missing',
@@ -422,8 +512,8 @@ test('values behind an alias are checked where they stand', () => {
   b: *shared`,
   })
   expect(faultLines(text)).toEqual([
-    'f:5:17 upstreams.a.endpoints[0]: "ftp://h" begins with ftp://, but only http:// is possible',
-    'f:5:17 upstreams.b.endpoints[0]: "ftp://h" begins with ftp://, but only http:// is possible',
+    'f:5:17 upstreams.a.endpoints[0]: "ftp://h" begins with ftp://, but only http:// and https:// are possible',
+    'f:5:17 upstreams.b.endpoints[0]: "ftp://h" begins with ftp://, but only http:// and https:// are possible',
   ])
 })
 
@@ -484,7 +574,7 @@ test('a fault is one line without control characters, whatever was found', () =>
   const text = sample({ routes: String.raw`routes: [{ name: "a\nb\e[2J", stable: a, "x\ny": 1 }]` })
   expect(faultLines(text)).toEqual([
     `f:4:18 routes[0].name: "a\\nb\\u001b[2J" is not a name; ${NAME_RULE}`,
-    String.raw`f:4:42 routes[0]: unknown key "x\ny"; possible: name, match, stable, sticky, forceHeader`,
+    String.raw`f:4:42 routes[0]: unknown key "x\ny"; possible: name, match, stable, sticky, forceHeader, errors`,
   ])
 })
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkConfig } from '../../../src/control/config/load.ts'
+import { checkConfig, sourceOf } from '../../../src/control/config/load.ts'
 import { formatFault } from '../../../src/control/config/fault.ts'
 import { sample } from './sample.ts'
 
@@ -76,7 +76,7 @@ const garbage = fc.oneof(
 test('any text is a configuration or has faults with places in it', () => {
   fc.assert(
     fc.property(garbage, (text) => {
-      const { config, faults } = checkConfig(text, 'f', { X: 'x' })
+      const { config, faults } = checkConfig(text, sourceOf('f', { X: 'x' }))
       if (config !== undefined) return
       const lineCount = text.split('\n').length
       expect(faults.length).toBeGreaterThan(0)
@@ -95,7 +95,7 @@ test('any value in any place is taken or refused with a fault', () => {
   const file = fc.dictionary(fc.constantFrom(...keys), value)
   fc.assert(
     fc.property(file, (content) => {
-      const { faults } = checkConfig(JSON.stringify(content), 'f', {})
+      const { faults } = checkConfig(JSON.stringify(content), sourceOf('f', {}))
       expect(faults?.length).toBeGreaterThan(0)
     }),
     { numRuns: 300 },

@@ -3,11 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { CodedError } from '../../../src/control/coded-error.ts'
-import { checkConfig, loadConfig } from '../../../src/control/config/load.ts'
+import { checkConfig, loadConfig, sourceOf } from '../../../src/control/config/load.ts'
+import { ERRORS } from '../../proxy/routes.ts'
 import { configOf, sample } from './sample.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
+
+const CLEARTEXT = { protocols: { http1: true, http2: false }, tls: null, proxyProtocol: false }
+
+function endpoint(host: string, port: number, protocol = 'http1') {
+  return { host, port, protocol, tls: null }
+}
 
 function fileWith(name: string, content: string | Buffer): string {
   const file = join(folder, name)
@@ -30,14 +37,18 @@ test('what a file leaves out has the documented default', () => {
   expect(threads).toBeGreaterThanOrEqual(1)
   expect(configOf(sample())).toEqual({
     proxy: {
-      listeners: [{ name: 'public', host: '127.0.0.1', port: 8080 }],
+      listeners: [{ name: 'public', host: '127.0.0.1', port: 8080, ...CLEARTEXT }],
       threads,
       trustedProxies: [],
       limits: {
         headBytes: 16_384,
         headerCount: 100,
+        fieldBytes: 8_192,
         bodyBytes: 0,
+        bodyBytesPerSecond: 100,
         connections: 10_000,
+        connectionsPerAddress: 10_000,
+        streams: 100,
         upstreamConnections: 1_024,
         responseHeadBytes: 65_536,
         bufferBytes: 262_144,
@@ -49,10 +60,14 @@ test('what a file leaves out has the documented default', () => {
         responseHeadMs: 60_000,
         bodyStallMs: 30_000,
         upstreamIdleMs: 30_000,
+        handshakeMs: 10_000,
+        tunnelIdleMs: 3_600_000,
+        tunnelDrainMs: 60_000,
       },
       drainTimeoutMs: 30_000,
+      accessLog: { mode: 'off', ratio: 0.01, path: '-' },
     },
-    upstreams: new Map([['a', { name: 'a', endpoints: [{ host: '127.0.0.1', port: 9001 }] }]]),
+    upstreams: new Map([['a', { name: 'a', endpoints: [endpoint('127.0.0.1', 9001)] }]]),
     routes: [
       {
         name: 'shop',
@@ -61,10 +76,12 @@ test('what a file leaves out has the documented default', () => {
         stable: 'a',
         sticky: null,
         forceHeader: null,
+        errors: ERRORS,
       },
     ],
-    control: { host: '127.0.0.1', port: 9090, tokens: [] },
+    control: { host: '127.0.0.1', port: 9090, logLevel: 'info', tokens: [] },
     store: { path: '/etc/sluice/sluice.db' },
+    warnings: [],
   })
 })
 
@@ -74,22 +91,27 @@ version: 1
 proxy:
   listeners:
     - { name: public, host: 0.0.0.0, port: 80 }
-    - { name: six, host: "fd00::1", port: 0 }
+    - { name: six, host: "fd00::1", port: 0, protocols: [http2], proxyProtocol: true }
   threads: 2
   trustedProxies: [10.0.0.0/8, "fd00::/8"]
   limits:
     head: 1MiB
     headerCount: 5
     body: 1GiB
+    bodyRate: 1KiB
     connections: "7"
+    connectionsPerAddress: 6
+    streams: 9
     upstreamConnections: 8
     responseHead: 4096
     buffer: 1MiB
-  timeouts: { head: 1s, idle: 1m, connect: 250ms, responseHead: 1h30m, bodyStall: 2s, upstreamIdle: 3s }
+  timeouts: { head: 1s, idle: 1m, connect: 250ms, responseHead: 1h30m, bodyStall: 2s, upstreamIdle: 3s, handshake: 4s, tunnelIdle: 5m, tunnelDrain: 6s }
+  accessLog: { mode: sampled, ratio: "0.5", path: log/access.json }
   drainTimeout: 0s
 upstreams:
   shop.v_1-a:
-    endpoints: [http://10.0.0.1, "http://[FD00::2]:8080", "HTTP://Shop_1.internal:65535"]
+    endpoints: [http://10.0.0.1, "http://[FD00::2]:8080", "HTTP://Shop_1.internal:65535", { url: "http://10.0.0.2", protocol: http1 }]
+    protocol: http2
 routes:
   - name: one
     match: { host: Shop.Example.com, path: { exact: /a%20b } }
@@ -100,6 +122,7 @@ routes:
     match: { host: ["*.example.com", "[::1]", 127.0.0.1], path: { prefix: /api/ } }
     stable: shop.v_1-a
     sticky: { header: X-User-Id }
+    errors: { statuses: [503, 429, "503"], grpcStatuses: [14, unavailable, UNKNOWN] }
   - name: three
     match: { host: h }
     stable: shop.v_1-a
@@ -107,6 +130,7 @@ routes:
 control:
   host: 0.0.0.0
   port: 9191
+  logLevel: debug
   tokens:
     - { name: ci@example.com, role: operator, sha256: ${'AB'.repeat(32)} }
 store: { path: ":memory:" }
@@ -114,16 +138,27 @@ store: { path: ":memory:" }
   const config = configOf(text)
   expect(config.proxy).toEqual({
     listeners: [
-      { name: 'public', host: '0.0.0.0', port: 80 },
-      { name: 'six', host: 'fd00::1', port: 0 },
+      { name: 'public', host: '0.0.0.0', port: 80, ...CLEARTEXT },
+      {
+        name: 'six',
+        host: 'fd00::1',
+        port: 0,
+        protocols: { http1: false, http2: true },
+        tls: null,
+        proxyProtocol: true,
+      },
     ],
     threads: 2,
     trustedProxies: ['10.0.0.0/8', 'fd00::/8'],
     limits: {
       headBytes: 1_048_576,
       headerCount: 5,
+      fieldBytes: 8_192,
       bodyBytes: 1_073_741_824,
+      bodyBytesPerSecond: 1_024,
       connections: 7,
+      connectionsPerAddress: 6,
+      streams: 9,
       upstreamConnections: 8,
       responseHeadBytes: 4_096,
       bufferBytes: 1_048_576,
@@ -135,13 +170,18 @@ store: { path: ":memory:" }
       responseHeadMs: 5_400_000,
       bodyStallMs: 2_000,
       upstreamIdleMs: 3_000,
+      handshakeMs: 4_000,
+      tunnelIdleMs: 300_000,
+      tunnelDrainMs: 6_000,
     },
     drainTimeoutMs: 0,
+    accessLog: { mode: 'sampled', ratio: 0.5, path: '/etc/sluice/log/access.json' },
   })
   expect(config.upstreams.get('shop.v_1-a')?.endpoints).toEqual([
-    { host: '10.0.0.1', port: 80 },
-    { host: 'fd00::2', port: 8080 },
-    { host: 'shop_1.internal', port: 65_535 },
+    endpoint('10.0.0.1', 80, 'http2'),
+    endpoint('fd00::2', 8080, 'http2'),
+    endpoint('shop_1.internal', 65_535, 'http2'),
+    endpoint('10.0.0.2', 80),
   ])
   expect(config.routes).toEqual([
     {
@@ -151,6 +191,7 @@ store: { path: ":memory:" }
       stable: 'shop.v_1-a',
       sticky: { kind: 'cookie', name: 'Session', mint: true },
       forceHeader: 'x-variant',
+      errors: ERRORS,
     },
     {
       name: 'two',
@@ -159,6 +200,7 @@ store: { path: ":memory:" }
       stable: 'shop.v_1-a',
       sticky: { kind: 'header', name: 'x-user-id' },
       forceHeader: null,
+      errors: { statuses: [429, 503], grpcStatuses: [2, 14] },
     },
     {
       name: 'three',
@@ -167,11 +209,13 @@ store: { path: ":memory:" }
       stable: 'shop.v_1-a',
       sticky: { kind: 'cookie', name: 'c', mint: false },
       forceHeader: null,
+      errors: ERRORS,
     },
   ])
   expect(config.control).toEqual({
     host: '0.0.0.0',
     port: 9191,
+    logLevel: 'debug',
     tokens: [{ name: 'ci@example.com', role: 'operator', sha256: 'ab'.repeat(32) }],
   })
   expect(config.store.path).toBe(':memory:')
@@ -216,5 +260,7 @@ test.for([
 
 test('a byte order mark and Windows line ends move no place', () => {
   const text = `\uFEFF${sample({ routes: 'routes: 1' }).replaceAll('\n', '\r\n')}`
-  expect(checkConfig(text, 'f', {}).faults).toMatchObject([{ line: 4, column: 9, path: 'routes' }])
+  expect(checkConfig(text, sourceOf('f', {})).faults).toMatchObject([
+    { line: 4, column: 9, path: 'routes' },
+  ])
 })

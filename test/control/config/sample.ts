@@ -1,6 +1,6 @@
 /** A configuration without faults, a line a section, whose sections a test replaces. */
 
-import { checkConfig } from '../../../src/control/config/load.ts'
+import { checkConfig, sourceOf } from '../../../src/control/config/load.ts'
 import type { Config } from '../../../src/control/config/config.ts'
 import { formatFault } from '../../../src/control/config/fault.ts'
 
@@ -20,11 +20,11 @@ export function sample(replaced: Sections = {}): string {
 
 /** The faults of a text as `sluice check` prints them, the file being called `f`. */
 export function faultLines(text: string, env: Record<string, string> = {}): string[] {
-  return (checkConfig(text, 'f', env).faults ?? []).map(formatFault)
+  return (checkConfig(text, sourceOf('f', env)).faults ?? []).map(formatFault)
 }
 
 export function configOf(text: string, env: Record<string, string> = {}): Config {
-  const { config, faults } = checkConfig(text, '/etc/sluice/sluice.yaml', env)
+  const { config, faults } = checkConfig(text, sourceOf('/etc/sluice/sluice.yaml', env))
   if (config === undefined) throw new Error(faults.map(formatFault).join('\n'))
   return config
 }

@@ -1,7 +1,15 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Config } from '../../../src/control/config/config.ts'
 import { loadConfig } from '../../../src/control/config/load.ts'
 import { type ConfigWatch, watchConfig } from '../../../src/control/config/watch.ts'
@@ -27,6 +35,11 @@ function watchFile(): ConfigWatch {
     onConfig: (config) => events.push(`config ${routeOf(config)}`),
     onFaults: (faults) => events.push(`faults ${faults.map(({ message }) => message).join()}`),
   })
+}
+
+/** Puts a certificate of the tests, or a key, beside the file. */
+function copy(name: string, to: string): void {
+  copyFileSync(join(import.meta.dirname, '../../certificates', name), join(folder, to))
 }
 
 /** Looks at the file so many times; a change counts at the second look that sees it. */
@@ -142,6 +155,93 @@ test('reload takes what is there now and says what it found', () => {
   writeFileSync(file, '{')
   expect(watch.reload()).toBe('faulty')
   expect(events).toHaveLength(2)
+})
+
+describe('certificates', () => {
+  beforeEach(() => {
+    copy('a.example.cert.pem', 'cert.pem')
+    copy('a.example.key.pem', 'key.pem')
+    writeFileSync(
+      file,
+      sample({
+        proxy:
+          'proxy: { listeners: [{ name: p, host: ::1, port: 1, tls: { cert: cert.pem, key: key.pem } }] }',
+        routes: 'routes: [{ name: one, stable: a }]',
+      }),
+    )
+    watch = watchFile()
+  })
+
+  test('tell nothing while they stay', () => {
+    watch.start()
+    look(5)
+    expect(watch.reload()).toBe('unchanged')
+    expect(events).toEqual([])
+  })
+
+  test('that change are told once, when both files are new', () => {
+    watch.start()
+    look(5)
+    copy('wildcard.b.example.cert.pem', 'cert.pem')
+    look(2)
+    copy('wildcard.b.example.key.pem', 'key.pem')
+    look(5)
+    expect(events).toEqual([
+      'faults Cannot use key key.pem: it does not belong to the certificate cert.pem',
+      'config one',
+    ])
+  })
+
+  test('that change are taken by a reload', () => {
+    watch.start()
+    look(5)
+    copy('wildcard.b.example.cert.pem', 'cert.pem')
+    copy('wildcard.b.example.key.pem', 'key.pem')
+    expect(watch.reload()).toBe('changed')
+    look(5)
+    expect(events).toEqual(['config one'])
+  })
+
+  test('that are gone are a fault, and taken again when they come back', () => {
+    watch.start()
+    look(5)
+    rmSync(join(folder, 'cert.pem'))
+    look(5)
+    expect(watch.reload()).toBe('faulty')
+    copy('a.example.cert.pem', 'cert.pem')
+    look(5)
+    const fault = 'faults Cannot use certificate cert.pem: there is no such file'
+    expect(events).toEqual([fault, fault, 'config one'])
+  })
+
+  test('that change while the configuration is gone are no news of their own', () => {
+    watch.start()
+    look(5)
+    rmSync(file)
+    rmSync(join(folder, 'key.pem'))
+    look(5)
+    expect(events).toEqual(['faults there is no such file'])
+  })
+
+  test('that only a new configuration names are looked at from then on', () => {
+    watch.start()
+    look(5)
+    copy('a.example.cert.pem', 'other.pem')
+    writeFileSync(
+      file,
+      sample({
+        proxy:
+          'proxy: { listeners: [{ name: p, host: ::1, port: 1, tls: { cert: other.pem, key: key.pem } }] }',
+      }),
+    )
+    look(5)
+    rmSync(join(folder, 'other.pem'))
+    look(5)
+    expect(events).toEqual([
+      'config shop',
+      'faults Cannot use certificate other.pem: there is no such file',
+    ])
+  })
 })
 
 test('a watch that is stopped tells nothing more', () => {

@@ -28,6 +28,8 @@ export const retry = { type: 'retry' } as const
 export const S = 1_000
 export const M = 60 * S
 
+const ERRORS = { statuses: [500], grpcStatuses: [] }
+
 /** A configuration with these routes, each with the upstream that is stable, and these upstreams. */
 export function configOf(
   stables: Readonly<Record<string, string>> = { shop: 'shop-v1' },
@@ -35,9 +37,9 @@ export function configOf(
 ): Config {
   const routes = Object.entries(stables).map(([name, stable]): RouteConfig => {
     const path = { kind: 'prefix', value: `/${name}` } as const
-    return { name, hosts: [], path, stable, sticky: null, forceHeader: null }
+    return { name, hosts: [], path, stable, sticky: null, forceHeader: null, errors: ERRORS }
   })
-  const endpoints = [{ host: '127.0.0.1', port: 9001 }]
+  const endpoints = [{ host: '127.0.0.1', port: 9001, protocol: 'http1', tls: null }] as const
   return {
     proxy: {
       listeners: [],
@@ -46,8 +48,12 @@ export function configOf(
       limits: {
         headBytes: 16_384,
         headerCount: 100,
+        fieldBytes: 8_192,
         bodyBytes: 0,
+        bodyBytesPerSecond: 0,
         connections: 100,
+        connectionsPerAddress: 100,
+        streams: 100,
         upstreamConnections: 100,
         responseHeadBytes: 16_384,
         bufferBytes: 65_536,
@@ -59,13 +65,18 @@ export function configOf(
         responseHeadMs: 1_000,
         bodyStallMs: 1_000,
         upstreamIdleMs: 1_000,
+        handshakeMs: 1_000,
+        tunnelIdleMs: 1_000,
+        tunnelDrainMs: 1_000,
       },
       drainTimeoutMs: 1_000,
+      accessLog: { mode: 'off', ratio: 0, path: '-' },
     },
     upstreams: new Map(upstreams.map((name) => [name, { name, endpoints }])),
     routes,
-    control: { host: '127.0.0.1', port: 0, tokens: [] },
+    control: { host: '127.0.0.1', port: 0, logLevel: 'info', tokens: [] },
     store: { path: ':memory:' },
+    warnings: [],
   }
 }
 
@@ -116,7 +127,7 @@ export class House {
       config: configOf(),
       clock: { nowMs: () => this.nowMs },
       newSalt: () => 'salt',
-      log: { info: say('info'), warn: say('warn'), error: say('error') },
+      log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
       ...options,
     })
     this.engine.onEntry(({ seq }) => this.log.push(`tell ${seq}`))

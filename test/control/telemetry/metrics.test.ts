@@ -12,6 +12,7 @@ import {
 } from '../../../src/analyzer/tally.ts'
 import { createTallies } from '../../../src/control/tallies.ts'
 import { createMetrics } from '../../../src/control/telemetry/metrics.ts'
+import { CONNECTION_REFUSALS, Refusals, REQUEST_FAULT_NAMES } from '../../../src/proxy/refusals.ts'
 import type { MetricsSource } from '../../../src/control/telemetry/metrics-source.ts'
 
 const PUT = 3
@@ -27,6 +28,8 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
   words[start + SERIES.errors] = 1
   words[start + SERIES.clientAborts] = 1
   words[start + SERIES.failures + 1] = 2
+  words[start + SERIES.tunnelsOpened] = 6
+  words[start + SERIES.tunnelsClosed] = 4
   words[start + SERIES.codes + 200 - FIRST_CODE] = 3
   words[start + SERIES.codes + PUT * CODE_COUNT + 502 - FIRST_CODE] = 1
   for (const us of [4_000, 80_000, 900_000, 20_000_000]) {
@@ -36,11 +39,19 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
   words[THREAD.accepted] = 9
   words[THREAD.closed] = 4
   words[THREAD.localCodes + 404 - FIRST_CODE] = 6
+  words[THREAD.refused] = 5
+  words[THREAD.refusedConnections + CONNECTION_REFUSALS.indexOf('addressLimit')] = 3
+  words[THREAD.refusedConnections + CONNECTION_REFUSALS.indexOf('protocol')] = 2
+  words[THREAD.refusedRequests + REQUEST_FAULT_NAMES.indexOf('malformed')] = 4
+  words[THREAD.refusedRequests + REQUEST_FAULT_NAMES.indexOf('version')] = 1
+  words[THREAD.accessDropped] = 7
   tallies.read(1_000)
 
   const source: MetricsSource = {
     version: '0.1.0',
     failureReasons: ['refused', 'reset'],
+    connectionRefusals: CONNECTION_REFUSALS,
+    requestFaults: REQUEST_FAULT_NAMES,
     series: () => [
       { route: 'shop', variant: 'stable', series: 0 },
       { route: 'shop', variant: 'canary', series: 1 },
@@ -48,6 +59,7 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
     totals: (series) => tallies.totals(series),
     windows: (series) => tallies.windows(series),
     threadTotals: () => tallies.threadTotals(),
+    accessLog: () => ({ lostLineCount: 30, errorCount: 2 }),
     rollouts: () => [
       { route: 'shop', rollout: 'shop-3', phase: 'paused', weightBp: 525 },
       { route: 'we"ird\\', rollout: 'we"ird\\-1', phase: 'promoted', weightBp: 10_000 },
@@ -92,6 +104,13 @@ describe('the exposition', () => {
     ],
     ['sluice_retries', []],
     ['sluice_client_aborts', ['sluice_client_aborts_total{route="shop",variant="stable"} 1']],
+    [
+      'sluice_tunnels',
+      [
+        'sluice_tunnels_total{route="shop",variant="stable"} 6',
+        'sluice_tunnels_active{route="shop",variant="stable"} 2',
+      ],
+    ],
     ['sluice_request_bytes', []],
     [
       'sluice_response_bytes',
@@ -99,9 +118,22 @@ describe('the exposition', () => {
     ],
     [
       'sluice_downstream',
-      ['sluice_downstream_connections 5', 'sluice_downstream_connections_refused_total 0'],
+      ['sluice_downstream_connections 5', 'sluice_downstream_connections_refused_total 5'],
     ],
     ['sluice_upstream_connections', ['sluice_upstream_connections 0']],
+    [
+      'sluice_refused',
+      [
+        'sluice_refused_connections_total{reason="addressLimit"} 3',
+        'sluice_refused_connections_total{reason="protocol"} 2',
+        'sluice_refused_requests_total{reason="malformed"} 4',
+        'sluice_refused_requests_total{reason="version"} 1',
+      ],
+    ],
+    [
+      'sluice_access_log',
+      ['sluice_access_log_dropped_total 37', 'sluice_access_log_write_errors_total 2'],
+    ],
     ['sluice_local', ['sluice_local_responses_total{code="404"} 6']],
     [
       'sluice_rollout_weight',
@@ -188,6 +220,19 @@ describe('the exposition', () => {
     const { body } = await metrics.renderMetrics()
     expect(body).toContain('le="0.005"} 1\n')
     expect(body).toContain('le="0.01"} 2\n')
+  })
+
+  test('counts what a thread refuses from now on', async () => {
+    const { source, words } = createSource()
+    const metrics = createMetrics(source)
+    const table = { tellsRefusals: false }
+    const refusals = new Refusals({ tally: words, nowMs: 0, table }, () => undefined)
+    refusals.connection('handshakeTimeout', '192.0.2.1')
+    refusals.request('malformed', '192.0.2.1', 'G E T')
+    const { body } = await metrics.renderMetrics()
+    expect(body).toContain('sluice_downstream_connections_refused_total 6\n')
+    expect(body).toContain('sluice_refused_connections_total{reason="handshakeTimeout"} 1\n')
+    expect(body).toContain('sluice_refused_requests_total{reason="malformed"} 5\n')
   })
 
   test('has the process metrics under their usual names', async () => {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { SERIES_LIMIT } from '../../../src/analyzer/tally.ts'
 import { compileSnapshot, SeriesRegistry } from '../../../src/control/threads/routing.ts'
 import type { Snapshot } from '../../../src/proxy/snapshot.ts'
+import { endpointOf } from '../../proxy/routes.ts'
 import { configOf, sample } from '../config/sample.ts'
 
 const CONFIG = configOf(
@@ -13,6 +14,7 @@ const CONFIG = configOf(
   }),
 )
 
+const PROCESS = { ticketKeys: new Uint8Array(48), viaName: 'sluice-test' }
 const CANARY = { rollout: 'r-1', upstream: 'b', weightBp: 500, salt: 'salt' }
 
 function places(snapshot: Snapshot): number[] {
@@ -20,16 +22,18 @@ function places(snapshot: Snapshot): number[] {
 }
 
 test('without targets every route goes to the stable upstream of the file', () => {
-  const snapshot = compileSnapshot(CONFIG, [], { version: 7, series: new SeriesRegistry() })
+  const snapshot = compileSnapshot(CONFIG, [], {
+    version: 7,
+    series: new SeriesRegistry(),
+    ...PROCESS,
+  })
   expect(snapshot).toMatchObject({ version: 7, limits: CONFIG.proxy.limits })
+  expect(snapshot.routes[0]?.errors).toEqual(CONFIG.routes[0]?.errors)
   expect(snapshot.upstreams).toEqual([
-    { name: 'a', endpoints: [{ id: '127.0.0.1:9001', host: '127.0.0.1', port: 9001 }] },
+    { name: 'a', endpoints: [endpointOf(9001)] },
     {
       name: 'b',
-      endpoints: [
-        { id: '127.0.0.1:9002', host: '127.0.0.1', port: 9002 },
-        { id: '127.0.0.1:9003', host: '127.0.0.1', port: 9003 },
-      ],
+      endpoints: [endpointOf(9002), endpointOf(9003)],
     },
   ])
   expect(snapshot.routes.map(({ name, variants }) => ({ name, variants }))).toEqual([
@@ -38,11 +42,72 @@ test('without targets every route goes to the stable upstream of the file', () =
   ])
 })
 
+test('endpoints that are reached differently have different ids', () => {
+  const tls = { ca: null, identity: null, serverName: null, isVerified: true }
+  const at = { host: 'fd00::1', port: 443 }
+  const upstream = {
+    name: 'a',
+    endpoints: [
+      { ...at, protocol: 'http1', tls: null },
+      { ...at, protocol: 'http2', tls: null },
+      { ...at, protocol: 'http2', tls },
+      { ...at, protocol: 'http2', tls: { ...tls, serverName: 'b' } },
+    ],
+  } as const
+  const config = { ...CONFIG, upstreams: new Map([['a', upstream]]), routes: [] }
+  const [compiled] = compileSnapshot(config, [], {
+    version: 1,
+    series: new SeriesRegistry(),
+    ...PROCESS,
+  }).upstreams
+  expect(compiled?.endpoints.map(({ id }) => id)).toEqual([
+    'http1://[fd00::1]:443',
+    'http2://[fd00::1]:443',
+    expect.stringMatching(/^http2\+tls:\/\/\[fd00::1\]:443#[0-9a-f]{8}$/),
+    expect.stringMatching(/^http2\+tls:\/\/\[fd00::1\]:443#[0-9a-f]{8}$/),
+  ])
+  expect(compiled?.endpoints[2]?.id).not.toBe(compiled?.endpoints[3]?.id)
+})
+
+test('listeners with TLS have the ticket keys of the process, and the process its name', () => {
+  const [listener] = CONFIG.proxy.listeners
+  const tls = { certificates: [], minVersion: 'TLSv1.2', clients: null } as const
+  const proxy = { ...CONFIG.proxy, listeners: [listener!, { ...listener!, tls }] }
+  const snapshot = compileSnapshot({ ...CONFIG, proxy }, [], {
+    version: 1,
+    series: new SeriesRegistry(),
+    ...PROCESS,
+  })
+  expect(snapshot.viaName).toBe('sluice-test')
+  expect(snapshot.listeners).toEqual([
+    listener,
+    { ...listener, tls: { ...tls, ticketKeys: PROCESS.ticketKeys } },
+  ])
+})
+
+test.for([
+  { rest: '', accessLog: '', expected: { accessLog: null, tellsRefusals: false } },
+  {
+    rest: 'control: { logLevel: debug }',
+    accessLog: 'accessLog: { mode: sampled, ratio: 0.1 }',
+    expected: { accessLog: { mode: 'sampled', ratio: 0.1 }, tellsRefusals: true },
+  },
+])('what is logged is told to the threads: $expected', ({ rest, accessLog, expected }) => {
+  const proxy = `proxy: { listeners: [{ name: p, host: ::1, port: 1 }], ${accessLog} }`
+  const snapshot = compileSnapshot(configOf(sample({ proxy, rest })), [], {
+    version: 1,
+    series: new SeriesRegistry(),
+    ...PROCESS,
+  })
+  expect(snapshot).toMatchObject(expected)
+})
+
 test('a canary stands second; the weights add up; rollout and salt are told', () => {
   const targets = [{ route: 'shop', stable: 'a', canary: CANARY }]
   const [shop] = compileSnapshot(CONFIG, targets, {
     version: 1,
     series: new SeriesRegistry(),
+    ...PROCESS,
   }).routes
   expect(shop).toMatchObject({
     rollout: 'r-1',
@@ -57,16 +122,24 @@ test('a canary stands second; the weights add up; rollout and salt are told', ()
 test('a promoted route goes to its new stable upstream', () => {
   const targets = [{ route: 'shop', stable: 'b', canary: null }]
   const series = new SeriesRegistry()
-  const [shop] = compileSnapshot(CONFIG, targets, { version: 1, series }).routes
+  const [shop] = compileSnapshot(CONFIG, targets, {
+    version: 1,
+    series,
+    ...PROCESS,
+  }).routes
   expect(shop).toMatchObject({ rollout: null, variants: [{ name: 'stable', upstream: 1 }] })
 })
 
 test('a pair of route and variant keeps its place in the tally for good', () => {
   const series = new SeriesRegistry()
   const targets = [{ route: 'shop', stable: 'a', canary: CANARY }]
-  expect(places(compileSnapshot(CONFIG, targets, { version: 1, series }))).toEqual([0, 1, 2])
-  expect(places(compileSnapshot(CONFIG, [], { version: 2, series }))).toEqual([0, 2])
-  expect(places(compileSnapshot(CONFIG, targets, { version: 3, series }))).toEqual([0, 1, 2])
+  expect(places(compileSnapshot(CONFIG, targets, { version: 1, series, ...PROCESS }))).toEqual([
+    0, 1, 2,
+  ])
+  expect(places(compileSnapshot(CONFIG, [], { version: 2, series, ...PROCESS }))).toEqual([0, 2])
+  expect(places(compileSnapshot(CONFIG, targets, { version: 3, series, ...PROCESS }))).toEqual([
+    0, 1, 2,
+  ])
   expect(series.entries[1]).toEqual({ route: 'shop', variant: 'canary' })
 })
 

@@ -3,12 +3,13 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { framingOf, type Head, readBody, readHead } from './message.ts'
+import { type Field, framingOf, type Head, readBody, readHead } from './message.ts'
 import { BrokenOff, NotHttp, SocketReader } from './reader.ts'
 
 export interface Answer extends Head {
   readonly status: number
   readonly body: Buffer
+  readonly trailers: readonly Field[]
   /** The interim answers (1xx) before it. */
   readonly interim: readonly Head[]
 }
@@ -40,16 +41,21 @@ export class Client {
         interim.push(head)
         continue
       }
-      return { ...head, status, interim, body: await this.#body(head, { status, method }) }
+      return { ...head, status, interim, ...(await this.#body(head, { status, method })) }
     }
   }
 
-  async #body(head: Head, of: { status: number; method: string }): Promise<Buffer> {
+  async #body(
+    head: Head,
+    of: { status: number; method: string },
+  ): Promise<Pick<Answer, 'body' | 'trailers'>> {
     const framing = framingOf(head, { kind: 'untilClose' })
-    if (of.method === 'HEAD' || of.status === 204 || of.status === 304) return Buffer.alloc(0)
+    if (of.method === 'HEAD' || of.status === 204 || of.status === 304) {
+      return { body: Buffer.alloc(0), trailers: [] }
+    }
     const pieces: Buffer[] = []
-    await readBody(this.reader, framing, (bytes) => void pieces.push(bytes))
-    return Buffer.concat(pieces)
+    const trailers = await readBody(this.reader, framing, (bytes) => void pieces.push(bytes))
+    return { body: Buffer.concat(pieces), trailers }
   }
 
   /** Sends a request without body and resolves with its answer. */

@@ -2,9 +2,12 @@
 
 import { NotHttp, type SocketReader } from './reader.ts'
 
+/** The name in lower case. */
+export type Field = readonly [name: string, value: string]
+
 export interface Head {
   readonly startLine: string
-  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly fields: readonly Field[]
   /** Start line and fields as they came, with their line ends. */
   readonly text: string
 }
@@ -22,16 +25,20 @@ const CHUNK_SIZE = /^[0-9a-fA-F]{1,8}$/
 export async function readHead(reader: SocketReader): Promise<Head | null> {
   const startLine = await reader.line()
   if (startLine === null) return null
-  const fields: [string, string][] = []
+  const fields: Field[] = []
   let text = `${startLine}\r\n`
   for (;;) {
     const line = await reader.lineOf('a head')
     if (line === '') return { startLine, fields, text }
-    const match = FIELD.exec(line)
-    if (match === null) throw new NotHttp(`not a field: ${JSON.stringify(line)}`)
-    fields.push([match[1]!.toLowerCase(), match[2]!])
+    fields.push(fieldIn(line))
     text += `${line}\r\n`
   }
+}
+
+function fieldIn(line: string): Field {
+  const match = FIELD.exec(line)
+  if (match === null) throw new NotHttp(`not a field: ${JSON.stringify(line)}`)
+  return [match[1]!.toLowerCase(), match[2]!]
 }
 
 /** All values of a field, by lower-case name. */
@@ -60,21 +67,23 @@ export function framingOf(head: Head, otherwise: Framing): Framing {
   return { kind: 'length', byteCount: Number(length) }
 }
 
-/** Hands over the pieces of a body; resolves when it is whole. */
+/** Hands over the pieces of a body; resolves with its trailers when it is whole. */
 export async function readBody(
   reader: SocketReader,
   framing: Framing,
   onPiece: (bytes: Buffer) => void,
-): Promise<void> {
+): Promise<readonly Field[]> {
   switch (framing.kind) {
     case 'none':
-      return
+      return []
     case 'length':
-      return readPieces(reader, framing.byteCount, onPiece)
+      await readPieces(reader, framing.byteCount, onPiece)
+      return []
     case 'chunked':
       return readChunks(reader, onPiece)
     case 'untilClose':
       onPiece(await reader.toEnd())
+      return []
   }
 }
 
@@ -90,7 +99,10 @@ async function readPieces(
   }
 }
 
-async function readChunks(reader: SocketReader, onPiece: (bytes: Buffer) => void): Promise<void> {
+async function readChunks(
+  reader: SocketReader,
+  onPiece: (bytes: Buffer) => void,
+): Promise<readonly Field[]> {
   for (;;) {
     const size = await reader.lineOf('a body')
     if (!CHUNK_SIZE.test(size)) throw new NotHttp(`not a chunk size: ${JSON.stringify(size)}`)
@@ -98,5 +110,10 @@ async function readChunks(reader: SocketReader, onPiece: (bytes: Buffer) => void
     await readPieces(reader, Number.parseInt(size, 16), onPiece)
     if ((await reader.lineOf('a body')) !== '') throw new NotHttp('a chunk is longer than its size')
   }
-  if ((await reader.lineOf('a body')) !== '') throw new NotHttp('trailers, which Sluice leaves out')
+  const trailers: Field[] = []
+  for (;;) {
+    const line = await reader.lineOf('a body')
+    if (line === '') return trailers
+    trailers.push(fieldIn(line))
+  }
 }

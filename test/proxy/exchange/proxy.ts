@@ -21,7 +21,15 @@ import {
 import { BIN_COUNT } from '../../../src/analyzer/histogram.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../../../src/proxy/failure.ts'
 import { ProxyServer } from '../../../src/proxy/server.ts'
-import type { Limits, Route, Snapshot, Timeouts } from '../../../src/proxy/snapshot.ts'
+import type {
+  Endpoint,
+  Limits,
+  Listener,
+  Route,
+  Snapshot,
+  Timeouts,
+} from '../../../src/proxy/snapshot.ts'
+import { endpointOf, ERRORS } from '../routes.ts'
 
 /** Generous: where a test is about a timeout it puts the clock forward. */
 const TIMEOUTS: Timeouts = {
@@ -31,20 +39,37 @@ const TIMEOUTS: Timeouts = {
   responseHeadMs: 60_000,
   bodyStallMs: 30_000,
   upstreamIdleMs: 120_000,
+  handshakeMs: 10_000,
+  tunnelIdleMs: 60_000,
+  tunnelDrainMs: 10_000,
 }
 
 const LIMITS: Limits = {
   headBytes: 16 * 1024,
   headerCount: 100,
+  fieldBytes: 8 * 1024,
   bodyBytes: 0,
   connections: 1_000,
+  connectionsPerAddress: 1_000,
+  streams: 100,
+  bodyBytesPerSecond: 0,
   upstreamConnections: 1_000,
   responseHeadBytes: 64 * 1024,
   bufferBytes: 256 * 1024,
 }
 
 /** Where an upstream is: a port of 127.0.0.1, or an address. */
-type Place = number | { readonly host: string; readonly port: number }
+type Place = number | (Partial<Endpoint> & { readonly host: string; readonly port: number })
+
+/** In cleartext, HTTP/1.1, on a free port. */
+export const LISTENER: Listener = {
+  name: 'test',
+  host: '127.0.0.1',
+  port: 0,
+  protocols: { http1: true, http2: false },
+  tls: null,
+  proxyProtocol: false,
+}
 
 export interface Setup {
   /** Endpoints of the stable upstream. */
@@ -54,6 +79,7 @@ export interface Setup {
   readonly timeouts?: Partial<Timeouts>
   readonly route?: Partial<Route>
   readonly trustedProxies?: readonly string[]
+  readonly listener?: Partial<Listener>
 }
 
 export const STABLE = 0
@@ -68,12 +94,16 @@ export function snapshotOf(setup: Setup): Snapshot {
   const stable = { name: 'stable', upstream: 0, weightBp: 10_000 - weightBp, series: STABLE }
   return {
     version: ++version,
+    viaName: 'sluice-test',
     limits: { ...LIMITS, ...setup.limits },
     timeouts: { ...TIMEOUTS, ...setup.timeouts },
     trustedProxies: setup.trustedProxies ?? [],
+    listeners: [{ ...LISTENER, ...setup.listener }],
+    accessLog: null,
+    tellsRefusals: false,
     upstreams: [
-      { name: 'v1', endpoints: setup.stable.map(endpointOf) },
-      { name: 'v2', endpoints: (canary?.endpoints ?? []).map(endpointOf) },
+      { name: 'v1', endpoints: setup.stable.map(placeOf) },
+      { name: 'v2', endpoints: (canary?.endpoints ?? []).map(placeOf) },
     ],
     routes: [
       {
@@ -82,6 +112,7 @@ export function snapshotOf(setup: Setup): Snapshot {
         path: { kind: 'prefix', value: '/' },
         sticky: null,
         forceHeader: null,
+        errors: ERRORS,
         variants:
           canary === undefined
             ? [stable]
@@ -94,9 +125,8 @@ export function snapshotOf(setup: Setup): Snapshot {
   }
 }
 
-function endpointOf(place: Place): { id: string; host: string; port: number } {
-  const { host, port } = typeof place === 'number' ? { host: '127.0.0.1', port: place } : place
-  return { id: `${host}:${port}`, host, port }
+function placeOf(place: Place): Endpoint {
+  return typeof place === 'number' ? endpointOf(place) : endpointOf(place.port, place)
 }
 
 /** What one series has counted, with only what is not zero. */
@@ -108,6 +138,8 @@ export interface Counted {
   readonly retries: number
   readonly requestBytes: number
   readonly responseBytes: number
+  readonly tunnelsOpened: number
+  readonly tunnelsClosed: number
   /** By reason. */
   readonly failures: Readonly<Record<string, number>>
   /** By method and code, such as `GET 200`. */
@@ -185,6 +217,8 @@ export class Proxy {
       retries: one(SERIES.retries),
       requestBytes: one(SERIES.requestBytes),
       responseBytes: one(SERIES.responseBytes),
+      tunnelsOpened: one(SERIES.tunnelsOpened),
+      tunnelsClosed: one(SERIES.tunnelsClosed),
       failures: nonZero(UPSTREAM_FAILURE_NAMES, (_, i) => one(SERIES.failures + i)),
       codes: nonZero(
         METHODS.flatMap((method) =>
@@ -212,7 +246,7 @@ function nonZero(
 export async function startProxy(setup: Setup, random: () => number = Math.random): Promise<Proxy> {
   const proxy = new Proxy(random)
   proxy.use(setup)
-  proxy.port = await proxy.server.listen({ name: 'test', host: '127.0.0.1', port: 0 }, false)
+  proxy.port = await proxy.server.listen({ ...LISTENER, ...setup.listener }, false)
   onTestFinished(async () => {
     proxy.server.close()
     await eventually(() => [proxy.thread('closed'), proxy.thread('upstreamClosed')]).toEqual([
@@ -230,4 +264,5 @@ function expectBalance(counted: Counted): void {
   expect(counted.started).toBe(counted.finished)
   expect(counted.finished).toBe(answered + counted.clientAborts)
   expect(counted.latencyCount).toBe(answered)
+  expect(counted.tunnelsClosed).toBe(counted.tunnelsOpened)
 }

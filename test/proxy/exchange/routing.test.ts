@@ -27,24 +27,6 @@ test('no route is a 404 with a reason, and the connection goes on', async () => 
   expect(proxy.counted()).toMatchObject({ finished: 1, codes: { 'GET 200': 1 } })
 })
 
-test('an upgrade is a 501, and what follows it is not read', async () => {
-  const upstream = await startUpstream()
-  const proxy = await startProxy({ stable: [upstream.port] })
-  const client = await connectClient(proxy.port)
-  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
-  client.send(
-    `GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n` +
-      'GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n',
-  )
-  const answer = await client.answer()
-  expect(answer.status).toBe(501)
-  expect(valueOf(answer, 'connection')).toBe('close')
-  expect(await client.reader.end()).toBe('ended')
-  expect(client.reader.unread).toBe('')
-  expect(upstream.requests).toEqual([])
-  expect(proxy.localCount(501)).toBe(1)
-})
-
 describe('a minted cookie', () => {
   const STICKY = { sticky: { kind: 'cookie', name: 'sluice', mint: true } } as const
 

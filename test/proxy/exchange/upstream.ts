@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 import { eventually } from './eventually.ts'
-import { framingOf, type Head, readBody, readHead } from './message.ts'
+import { type Field, framingOf, type Head, readBody, readHead } from './message.ts'
 import { BrokenOff, type Ending, SocketReader } from './reader.ts'
 
 /** One request as it arrived. */
@@ -17,6 +17,7 @@ export class Received {
   readonly head: Head
   readonly method: string
   readonly target: string
+  trailers: readonly Field[] = []
   readonly socket: Socket
   readonly reader: SocketReader
   /** The upstream's connections count from 0. */
@@ -49,7 +50,7 @@ export class Received {
   }
 
   async readBody(): Promise<void> {
-    await readBody(this.reader, framingOf(this.head, { kind: 'none' }), (bytes) => {
+    this.trailers = await readBody(this.reader, framingOf(this.head, { kind: 'none' }), (bytes) => {
       this.bodyBytes += bytes.length
       this.#pieces.push(bytes)
     })

@@ -9,8 +9,12 @@ import type { Limits } from '../../../src/proxy/snapshot.ts'
 export const LIMITS: Limits = {
   headBytes: 4_096,
   headerCount: 50,
+  fieldBytes: 4_096,
   bodyBytes: 0,
   connections: 100,
+  connectionsPerAddress: 100,
+  streams: 100,
+  bodyBytesPerSecond: 0,
   upstreamConnections: 100,
   responseHeadBytes: 4_096,
   bufferBytes: 65_536,
@@ -55,7 +59,7 @@ export function requestMeaning(parsed: RequestHead): RequestMeaning {
     isIdempotent,
     expectsContinue,
     isUpgrade,
-    lines: linesOf(parsed.keptLines()),
+    lines: linesOf(parsed.keptLines(false)),
   }
 }
 

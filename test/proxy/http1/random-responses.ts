@@ -59,6 +59,8 @@ export const responses: fc.Arbitrary<RandomResponse> = fc
         ]).map((fields) => describeResponse({ ...parts, connection, fields })),
       ),
   )
+  // An interim answer cannot be the last on its connection.
+  .filter(({ means }) => means.status >= 200 || means.status === 101 || means.isPersistent)
 
 function describeResponse(parts: {
   readonly method: string

@@ -140,6 +140,11 @@ const GOOD: readonly GoodCase[] = [
     means: { ...POST, bodyKind: CHUNKED },
   },
   {
+    name: 'chunked, with blanks around it',
+    text: head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding:\t chunked  '),
+    means: { method: 'POST', isIdempotent: false, bodyKind: CHUNKED },
+  },
+  {
     name: 'a chunked DELETE keeps its body',
     text: head('DELETE / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked'),
     means: { method: 'DELETE', bodyKind: CHUNKED },
@@ -567,6 +572,8 @@ const BAD: readonly BadCase[] = [
     'chunked written twice': post('Transfer-Encoding: chunkedchunked'),
     'chunked in quotes': post('Transfer-Encoding: "chunked"'),
     'chunked with a parameter': post('Transfer-Encoding: chunked;q=1'),
+    'chunked with a tab behind it': post('Transfer-Encoding: chunked\t'),
+    'chunked with a tab among the blanks behind it': post('Transfer-Encoding: chunked \t '),
     'chunked between no-break spaces': post('Transfer-Encoding: \xa0chunked\xa0'),
     'another coding, then chunked after a no-break space': post('Transfer-Encoding: a,\xa0chunked'),
     'a coding in HTTP/1.0': head('POST / HTTP/1.0', 'Transfer-Encoding: chunked'),

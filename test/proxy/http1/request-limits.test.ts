@@ -54,6 +54,12 @@ describe('a head', () => {
     expect(verdictOn(text, { headBytes: text.length - 1 })).toBe('headTooLarge')
   })
 
+  test('has no field above its limit, name and value together', () => {
+    const text = head('GET / HTTP/1.1', 'Host: a', 'X-Long: abcdefghij')
+    expect(verdictOn(text, { fieldBytes: 18 })).toBe('accepted')
+    expect(verdictOn(text, { fieldBytes: 17 })).toBe('headTooLarge')
+  })
+
   test('of empty lines alone is too large some time', () => {
     expect(verdictOn('\r\n'.repeat(49), { headBytes: 100 })).toBe('more')
     expect(verdictOn('\r\n'.repeat(50), { headBytes: 100 })).toBe('headTooLarge')

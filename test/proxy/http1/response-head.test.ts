@@ -337,6 +337,13 @@ const BAD: Readonly<Record<string, string>> = {
   'chunked under another coding': ok('Transfer-Encoding: chunked, gzip'),
   identity: ok('Transfer-Encoding: identity'),
   'no coding': ok('Transfer-Encoding:'),
+  'chunked with a tab behind it': ok('Transfer-Encoding: chunked\t'),
+  'chunked with a tab among the blanks behind it': ok('Transfer-Encoding: chunked \t '),
+  'an interim answer that ends the connection': head(
+    'HTTP/1.1 103 Early Hints',
+    'Connection: close',
+  ),
+  'an interim answer of HTTP/1.0': head('HTTP/1.0 100 Continue'),
   'chunked between no-break spaces': ok('Transfer-Encoding: \xa0chunked\xa0'),
   'a coding in HTTP/1.0': head('HTTP/1.0 200 OK', 'Transfer-Encoding: chunked'),
   'a coding in HTTP/1.0 that keeps the connection': head(

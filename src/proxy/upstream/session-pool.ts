@@ -1,0 +1,62 @@
+/**
+ * The HTTP/2 sessions to one endpoint. A request goes to the first that has room, so that those opened for a peak
+ * fall idle after it and are closed.
+ */
+
+import type { ThreadContext } from '../context.ts'
+import type { Endpoint } from './endpoint.ts'
+import { UpstreamSession } from './session.ts'
+import type { UpstreamStream } from './stream.ts'
+import type { UpstreamUser } from './upstream.ts'
+
+export class SessionPool {
+  /** Requests on all sessions. */
+  streamCount = 0
+  readonly #endpoint: Endpoint
+  /** Those that take requests; the others live on until theirs are done. */
+  readonly #sessions = new Set<UpstreamSession>()
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint
+  }
+
+  /** As `Endpoint.open`. */
+  open(context: ThreadContext, user: UpstreamUser, mayReuse: boolean): UpstreamStream | null {
+    return this.#choose(context, mayReuse)?.open(user) ?? null
+  }
+
+  /** A session opened for one second try serves the others that come at the same time. */
+  #choose(context: ThreadContext, mayReuse: boolean): UpstreamSession | null {
+    let spare: UpstreamSession | null = null
+    for (const session of this.#sessions) {
+      if (!session.hasRoom) continue
+      if (mayReuse || session.isFresh) return session
+      spare = session
+    }
+    const isFull = this.#endpoint.connectionCount >= context.table.limits.upstreamConnections
+    if (isFull && !this.#closeOldest()) return spare
+    const session = new UpstreamSession(context, this.#endpoint)
+    this.#sessions.add(session)
+    return session
+  }
+
+  /** Gives no more requests to the session. */
+  forget(session: UpstreamSession): void {
+    this.#sessions.delete(session)
+  }
+
+  /** Closes a session without a request; false when there is none. */
+  #closeOldest(): boolean {
+    for (const session of this.#sessions) {
+      if (!session.isIdle) continue
+      session.close()
+      return true
+    }
+    return false
+  }
+
+  /** Closes sessions that have been without a request since before `beforeMs`, and those that turn out dead. */
+  closeIdle(beforeMs: number): void {
+    for (const session of this.#sessions) session.sweep(beforeMs)
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * One request on a session that it shares: an `Upstream` over one stream of node:http2.
+ *
+ * The answer's head is written anew as HTTP/1.1 and read by the parser that reads all heads. An answer is whole only
+ * where its stream was ended by the peer, not reset or lost (see `stream-ends.ts`).
+ */
+
+import { constants, type ClientHttp2Stream } from 'node:http2'
+import type { UpstreamFailure } from '../failure.ts'
+import { INLINE_BYTES } from '../http1/outbox.ts'
+import { passedTrailers } from '../http1/trailers.ts'
+import { fieldsObject } from '../http2/response-fields.ts'
+import type { Endpoint } from './endpoint.ts'
+import { acceptLine } from './request-fields.ts'
+import { responseText, statusOf, trailerLines } from './response-text.ts'
+import type { UpstreamSession } from './session.ts'
+import { StreamEnds } from './stream-ends.ts'
+import {
+  ALWAYS,
+  IF_IDEMPOTENT,
+  NEVER,
+  type OutgoingRequest,
+  type Upstream,
+  type UpstreamUser,
+} from './upstream.ts'
+
+const {
+  NGHTTP2_CANCEL,
+  NGHTTP2_COMPRESSION_ERROR,
+  NGHTTP2_FLAG_END_STREAM,
+  NGHTTP2_FLOW_CONTROL_ERROR,
+  NGHTTP2_FRAME_SIZE_ERROR,
+  NGHTTP2_HTTP_1_1_REQUIRED,
+  NGHTTP2_PROTOCOL_ERROR,
+  NGHTTP2_REFUSED_STREAM,
+} = constants
+
+/** Codes with which an answer that breaks the rules is reset, by us or by the peer. */
+const PROTOCOL_CODES: ReadonlySet<number> = new Set([
+  NGHTTP2_COMPRESSION_ERROR,
+  NGHTTP2_FLOW_CONTROL_ERROR,
+  NGHTTP2_FRAME_SIZE_ERROR,
+  NGHTTP2_HTTP_1_1_REQUIRED,
+  NGHTTP2_PROTOCOL_ERROR,
+])
+
+/** Interim answers to one request; more are a protocol error. */
+const INFORMATIONAL_LIMIT = 16
+
+/** How long what is left of a tunnel may take to be written after both sides have ended. */
+const LINGER_MS = 2_000
+
+export class UpstreamStream implements Upstream {
+  readonly endpoint: Endpoint
+  isConnected: boolean
+  readonly #session: UpstreamSession
+  #user: UpstreamUser | null
+  /** Null until the head is sent. */
+  #stream: ClientHttp2Stream | null = null
+  #ends: StreamEnds | null = null
+  #sentMs = 0
+  /** In a tunnel, or asking for one. */
+  #isUpgrade: boolean
+  #hasHead = false
+  #isTunnel = false
+  #informationalCount = 0
+  #requestTrailers = ''
+  #trailers = ''
+  /** Who has been given something since it heard that that was all. */
+  #unflushed: UpstreamUser | null = null
+
+  constructor(session: UpstreamSession, user: UpstreamUser) {
+    this.#session = session
+    this.endpoint = session.endpoint
+    this.#user = user
+    this.#isUpgrade = user.isUpgrade
+    this.isConnected = session.isConnected && (!this.#isUpgrade || session.allowsConnect === true)
+  }
+
+  get #isReadWhole(): boolean {
+    return this.#ends?.isReadWhole === true
+  }
+
+  /** Both sides have ended; what was sent last may still be on its way. */
+  get #isTunnelDone(): boolean {
+    return this.#isTunnel && this.#isReadWhole && this.#stream!.writableEnded
+  }
+
+  get unsentBytes(): number {
+    return this.#stream?.writableLength ?? 0
+  }
+
+  /** The user will hear `onUpstreamDrain`, which needs a full stream. */
+  get isFull(): boolean {
+    const stream = this.#stream
+    if (stream === null || !stream.writableNeedDrain) return false
+    return stream.writableLength > this.#session.context.table.limits.bufferBytes
+  }
+
+  /** The session is connected, or has learnt more of what the peer can. */
+  onSessionReady(): void {
+    if (this.isConnected || this.#user === null) return
+    if (this.#isUpgrade) {
+      if (this.#session.allowsConnect === null) return
+      if (!this.#session.allowsConnect) return this.#fail('upgrade', NEVER)
+    }
+    this.isConnected = true
+    this.#run((user) => user.onConnected())
+  }
+
+  sendHead(request: OutgoingRequest): void {
+    this.#sentMs = this.#session.context.nowMs
+    try {
+      this.#stream = this.#listen(this.#session.request(request))
+    } catch {
+      // The session has ended in this very turn; nothing was sent. Whoever sends has yet to note that it did.
+      process.nextTick(() => this.#fail('reset', ALWAYS))
+    }
+  }
+
+  sendData(bytes: Buffer, start: number, end: number): void {
+    const stream = this.#stream
+    if (stream === null || stream.writableEnded || stream.destroyed) return
+    const piece = bytes.subarray(start, end)
+    stream.write(piece.length <= INLINE_BYTES ? Buffer.from(piece) : piece)
+  }
+
+  sendEnd(trailers: string): void {
+    this.#requestTrailers = trailers
+    this.#ends?.end()
+  }
+
+  /** node:http2 gathers what is sent in one turn of the event loop. */
+  flush(): void {}
+
+  pause(): void {
+    this.#stream?.pause()
+  }
+
+  resume(): void {
+    this.#stream?.resume()
+  }
+
+  close(): void {
+    const hadUser = this.#user !== null
+    this.#user = null
+    const stream = this.#stream
+    if (stream === null) return this.#session.leave(this)
+    if (this.#isTunnelDone) {
+      stream.setTimeout(LINGER_MS, () => stream.close(NGHTTP2_CANCEL))
+      return
+    }
+    stream.close(NGHTTP2_CANCEL)
+    if (hadUser && !this.#hasHead) this.#session.doubt(this.#sentMs)
+  }
+
+  #listen(stream: ClientHttp2Stream): ClientHttp2Stream {
+    this.#ends = new StreamEnds(stream)
+    return stream
+      .on('headers', (_, flags, raw) => this.#onHead(raw, flags))
+      .on('response', (_, flags, raw) => this.#onHead(raw, flags))
+      .on('data', (bytes: Buffer) => this.#onData(bytes))
+      .on('trailers', (_, _flags, raw) => this.#onTrailers(raw))
+      .on('end', () => this.#onEnd())
+      .on('drain', () => this.#run((user) => user.onUpstreamDrain()))
+      .on('wantTrailers', () => this.#sendTrailers(stream))
+      .on('error', ignore)
+      .on('close', () => this.#onClose(stream))
+  }
+
+  #sendTrailers(stream: ClientHttp2Stream): void {
+    if (stream.closed || stream.destroyed) return
+    stream.sendTrailers(fieldsObject(this.#requestTrailers))
+  }
+
+  /** Runs a step of the user's. A bug ends the request it struck, and nothing else. */
+  #run(step: (user: UpstreamUser) => void): void {
+    const user = this.#user
+    if (user === null) return
+    try {
+      step(user)
+    } catch (error) {
+      this.#session.context.report(error)
+      this.#fail('internal', NEVER)
+    }
+  }
+
+  #onHead(raw: readonly string[], flags: number): void {
+    this.#session.heardMs = this.#session.context.nowMs
+    const isWhole = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
+    if (statusOf(raw) >= 200) this.#session.answerCount++
+    this.#run((user) => this.#readHead(user, raw, isWhole))
+  }
+
+  #readHead(user: UpstreamUser, raw: readonly string[], isWhole: boolean): void {
+    const { method } = user
+    const switchLines = this.#isUpgrade ? switchLinesOf(user) : null
+    const text = responseText(raw, { method, isWhole, switchLines })
+    if (text === null) return this.#fail('protocol', NEVER)
+    const bytes = Buffer.from(text, 'latin1')
+    const head = this.#session.context.responseHead
+    if (head.parse(bytes, 0, bytes.length, method) !== bytes.length) {
+      return this.#fail(head.isTooLarge ? 'headTooLarge' : 'protocol', NEVER)
+    }
+    head.isHttp2 = true
+    this.#flushLater(user)
+    if (head.status === 101 && switchLines !== null) {
+      this.#hasHead = true
+      this.#isTunnel = true
+      return user.onSwitch(head)
+    }
+    if (head.status >= 200) {
+      this.#hasHead = true
+      return user.onResponseHead(head)
+    }
+    if (head.status === 101 || ++this.#informationalCount > INFORMATIONAL_LIMIT) {
+      return this.#fail('protocol', NEVER)
+    }
+    user.onInformational(head)
+  }
+
+  #onData(bytes: Buffer): void {
+    this.#session.heardMs = this.#session.context.nowMs
+    this.#run((user) => {
+      this.#flushLater(user)
+      user.onResponseData(bytes, 0, bytes.length)
+    })
+  }
+
+  #flushLater(user: UpstreamUser): void {
+    if (this.#unflushed === null) this.#session.flushLater(this)
+    this.#unflushed = user
+  }
+
+  /** All that was read is handed over, here and on the session's other streams. */
+  onReadEnd(): void {
+    const user = this.#unflushed
+    if (user === null) return
+    this.#unflushed = null
+    try {
+      user.onReadEnd()
+    } catch (error) {
+      this.#session.context.report(error)
+      this.#fail('internal', NEVER)
+    }
+  }
+
+  #onTrailers(raw: readonly string[]): void {
+    const lines = trailerLines(raw)
+    if (lines === null) this.#fail('protocol', NEVER)
+    else this.#trailers = passedTrailers(lines)
+  }
+
+  #onEnd(): void {
+    if (!this.#isReadWhole) return
+    this.#run((user) => {
+      this.#unflushed = user
+      this.#finish(user)
+    })
+    this.onReadEnd()
+  }
+
+  #finish(user: UpstreamUser): void {
+    if (!this.#hasHead) return this.#fail('protocol', NEVER)
+    if (this.#isTunnel) return user.onResponseEnd('')
+    this.#user = null
+    const stream = this.#stream!
+    // What is left of the request is of no use to a peer that has answered.
+    if (!stream.writableEnded || stream.writableLength > 0) stream.close(NGHTTP2_CANCEL)
+    user.onResponseEnd(this.#trailers)
+  }
+
+  /** The connection is about to be lost: takes what has come of an answer that is whole. */
+  rescue(): void {
+    const stream = this.#stream
+    if (!this.#isReadWhole || this.#isTunnel || stream === null) return
+    // Each piece is emitted as `data` too.
+    while (this.#user !== null && stream.read() !== null);
+    this.#onEnd()
+  }
+
+  /** The connection is gone, and with it all that had not come. */
+  onSessionGone(): void {
+    if (this.#stream !== null) return
+    this.#session.leave(this)
+    this.#fail(this.#session.failureOf('reset'), NEVER)
+  }
+
+  #onClose(stream: ClientHttp2Stream): void {
+    this.#session.leave(this)
+    if (this.#user === null || this.#isTunnelDone) return
+    const code = stream.rstCode
+    if (this.#hasHead) return this.#fail(this.#session.failureOf('incomplete'), NEVER)
+    if (code === NGHTTP2_REFUSED_STREAM || this.#session.isLeftOut(stream)) {
+      return this.#fail('reset', ALWAYS)
+    }
+    if (!this.#session.isGone) {
+      return this.#fail(PROTOCOL_CODES.has(code) ? 'protocol' : 'reset', NEVER)
+    }
+    const hasWorked = this.#session.answerCount > 0
+    this.#fail(this.#session.failureOf('reset'), hasWorked ? IF_IDEMPOTENT : NEVER)
+  }
+
+  #fail(reason: UpstreamFailure, retry: number): void {
+    const user = this.#user
+    if (user === null) return
+    this.close()
+    try {
+      user.onUpstreamFailure(reason, retry)
+    } catch (error) {
+      this.#session.context.report(error)
+      user.onUpstreamFailure('internal', NEVER)
+    }
+  }
+}
+
+function switchLinesOf(user: UpstreamUser): string {
+  return `connection: upgrade\r\nupgrade: websocket\r\n${acceptLine(user.lines)}`
+}
+
+/** `close` follows, and tells. */
+function ignore(): void {}
