@@ -7,6 +7,7 @@
  */
 
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -30,6 +31,11 @@ const OUTPUT_CHARACTERS = 4096
 /** Until a child that was asked to end is killed. */
 const STOP_GRACE_MS = 10_000
 
+const LEAST_PORT = 12_000
+const LEAST_SYSTEM_PORT = 32_768
+
+/** By `freePorts`, so that none is given twice. */
+const givenPorts = new Set<number>()
 const running = new Set<Child>()
 const folders: string[] = []
 
@@ -112,24 +118,29 @@ export function makeFolder(): string {
   return folder
 }
 
-/** Returns `count` different ports of the loopback interface that were free a moment ago. */
+/**
+ * Returns `count` different ports of the loopback interface that were free a moment ago. They lie below those that
+ * systems give out by themselves (from 32 768 on), which the next connection of anybody could take before they are
+ * listened on.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject).once('listening', () => {
-            const address = server.address()
-            resolve(typeof address === 'object' && address !== null ? address.port : 0)
-          })
-        }),
-    ),
-  )
-  await Promise.all(
-    servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve()))),
-  )
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = randomInt(LEAST_PORT, LEAST_SYSTEM_PORT)
+    if (!givenPorts.has(port) && (await isFree(port))) {
+      givenPorts.add(port)
+      ports.push(port)
+    }
+  }
   return ports
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => void server.close(() => resolve(true)))
+  })
 }
 
 /** Makes sure that nothing is left, however this process ends. To be called once, first. */

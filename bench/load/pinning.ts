@@ -3,7 +3,7 @@
  * `taskset` pins; where it is missing (macOS) nothing is pinned, and the report says so.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /** Core numbers; null where that part is not pinned. */
@@ -14,6 +14,7 @@ export interface Pinning {
 }
 
 const TASKSET = 'taskset'
+const PIN_TRIES = 10
 
 const UNPINNED: Pinning = { proxy: null, load: null, upstream: null }
 
@@ -30,7 +31,12 @@ export function choosePinning(): Pinning {
 
 /** Moves the benchmark's own process off the proxy's core. */
 export function pinSelf(core: number | null): void {
-  if (core !== null) execFileSync(TASKSET, ['-a', '-p', '-c', String(core), String(process.pid)])
+  if (core === null) return
+  const args = ['-a', '-p', '-c', String(core), String(process.pid)]
+  // A thread that ends just then fails the command for all.
+  for (let tries = 1; spawnSync(TASKSET, args).status !== 0; tries++) {
+    if (tries === PIN_TRIES) throw new Error(`Cannot move this process to core ${core}`)
+  }
 }
 
 /** Returns the command that runs `command` on that core only. */

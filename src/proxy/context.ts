@@ -49,6 +49,8 @@ export class ThreadContext {
   isDraining = false
   /** How long what is under way may go on, once draining has begun. */
   drainMs = Infinity
+  /** Requests that keep a connection to an upstream, or wait for one, while their bodies come. */
+  openBodyCount = 0
   /** All that are open. */
   readonly tunnels: Set<Tunnel> = new Set()
   /** Reused by every connection: valid until the next parse. */

@@ -11,7 +11,6 @@
  * A tunnel is an answer 101, after which the bodies of both directions go on until each side has ended.
  */
 
-import type { Ending } from './access/flags.ts'
 import { Assignment } from './assignment.ts'
 import type { ThreadContext } from './context.ts'
 import { Deadline } from './deadline.ts'
@@ -72,6 +71,8 @@ export class Exchange implements UpstreamUser {
   /** Nothing of a body has been sent that would be missing in a second attempt. */
   #mayRetry = false
   #isGrpc = false
+  /** The client takes any answer 2xx for a tunnel (RFC 8441 section 5). */
+  #isConnect = false
   #lines = ''
   /** The client keeps its body back until the upstream has said 100. */
   #awaitsContinue = false
@@ -134,6 +135,7 @@ export class Exchange implements UpstreamUser {
     this.contentLength = head.contentLength
     this.isUpgrade = head.isUpgrade
     this.takesTrailers = head.takesTrailers
+    this.#isConnect = head.isUpgrade && head.isHttp2
     this.isRequestDone =
       head.bodyKind === NO_BODY || (head.bodyKind === BY_LENGTH && head.contentLength === 0)
     this.#isIdempotent = head.isIdempotent
@@ -267,6 +269,7 @@ export class Exchange implements UpstreamUser {
   }
 
   onResponseHead(head: ResponseHead): void {
+    if (this.#isConnect && head.status < 300) return this.onRequestFault('notSwitched')
     this.#phase = STREAMING
     this.#outcome.noteHead(head)
     if (head.isEventStream) this.#deadline.allowSilence()
@@ -328,7 +331,7 @@ export class Exchange implements UpstreamUser {
 
   /** The client is gone: cancels the upstream's work. */
   onClientGone(): void {
-    if (this.#phase !== IDLE) this.#giveUp('clientGone')
+    if (this.#phase !== IDLE) this.#giveUp({ ending: 'clientGone' })
   }
 
   /** The client broke the rules in the middle of its body, or the body did not come. */
@@ -343,7 +346,7 @@ export class Exchange implements UpstreamUser {
       this.#dropUpstream()
       this.#answer(REQUEST_FAULTS[fault], { fault })
     } else {
-      this.#giveUp('clientStalled')
+      this.#giveUp({ fault })
       this.#downstream.breakOff()
     }
   }
@@ -374,7 +377,7 @@ export class Exchange implements UpstreamUser {
     const { isAnswerPaused, isRequestPaused } = this.#flow
     if (isAnswerPaused) {
       if (this.#isTaking()) return
-      this.#giveUp('clientStalled')
+      this.#giveUp({ ending: 'clientStalled' })
       this.#downstream.breakOff()
     } else if (this.isRequestDone) {
       this.#failAndDrop('stalled')
@@ -488,12 +491,12 @@ export class Exchange implements UpstreamUser {
   }
 
   /** The client is not there any more, or will not be. */
-  #giveUp(ending: Ending): void {
-    if (this.#phase === TUNNEL) return this.#endTunnel({ ending })
+  #giveUp(why: Why): void {
+    if (this.#phase === TUNNEL) return this.#endTunnel(why)
     this.#dropUpstream()
     const { route, variant } = this.#assignment
     this.#outcome.start(route, variant, null)
-    this.#outcome.giveUp(ending)
+    this.#outcome.giveUp(why)
     this.#end()
   }
 

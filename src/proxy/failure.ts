@@ -33,6 +33,11 @@ export const REQUEST_FAULTS = {
     'Transfer-Encoding is repeated, does not end in chunked, or is combined with Content-Length',
   ),
   badChunk: failure(400, 'http_request_error', 'the chunked body is malformed'),
+  badHandshake: failure(
+    400,
+    'http_request_error',
+    'a request for WebSocket lacks Sec-WebSocket-Key or Sec-WebSocket-Version',
+  ),
   upgradeWithBody: failure(400, 'http_request_error', 'a request to upgrade has no body'),
   timeout: failure(408, 'http_request_error', 'the request did not arrive in time'),
   methodRefused: failure(405, 'http_request_error', 'the method is not served'),
@@ -42,6 +47,11 @@ export const REQUEST_FAULTS = {
   headTooLarge: failure(431, 'http_request_error', 'the header section is larger than allowed'),
   unknownCoding: failure(501, 'http_request_error', 'the only transfer coding known is chunked'),
   unknownMethod: failure(501, 'http_request_error', 'the method is not known'),
+  notSwitched: failure(
+    501,
+    'http_upgrade_failed',
+    'the upstream answered without switching protocols',
+  ),
   loop: failure(508, 'proxy_loop_detected', 'the request has been here before'),
   version: failure(505, 'http_request_error', 'the versions served are HTTP/1.1 and HTTP/1.0'),
 } as const satisfies Record<string, Failure>

@@ -6,7 +6,6 @@
 import type { Failure } from './failure.ts'
 
 /** Codes that Sluice gives or looks for. */
-export const GRPC_OK = 0
 const UNKNOWN = 2
 const DEADLINE_EXCEEDED = 4
 const PERMISSION_DENIED = 7

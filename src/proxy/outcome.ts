@@ -131,10 +131,10 @@ export class Outcome {
   }
 
   /** The client left, or was cut off for its own fault, before it had an answer. */
-  giveUp(ending: Ending): void {
+  giveUp(why: Why): void {
     this.#tally[this.#series + SERIES.finished]!++
     this.#tally[this.#series + SERIES.clientAborts]!++
-    this.#write(false, { ending })
+    this.#write(false, why)
   }
 
   /** The upstream has answered in full. */
@@ -147,10 +147,11 @@ export class Outcome {
     this.#count(true, { failure })
   }
 
-  /** Sluice itself has answered. */
+  /** Sluice itself has answered. What the client did wrong is never an error of the variant. */
   answer(status: number, why: Why): void {
+    const isError = why.fault === undefined && this.#route!.errors.byStatus[status] === 1
     this.#status = status
-    this.#count(why.failure !== undefined || this.#route!.errors.byStatus[status] === 1, why)
+    this.#count(why.failure !== undefined || isError, why)
   }
 
   /** So it has, before any variant was chosen. */

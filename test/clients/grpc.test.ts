@@ -161,7 +161,7 @@ describe.for([
   })
 
   test('status_code_and_message', async () => {
-    const wanted = { code: 2, message: 'test status message' }
+    const wanted = { code: 2, message: 'test status message' } as const
     const unary = await client.unary(INTEROP.UnaryCall, { status: wanted })
     expect(unary.status).toMatchObject({ code: 2, details: wanted.message })
     const call = client.duplex()
@@ -182,7 +182,7 @@ describe.for([
   test.for([
     ['unimplemented_method', '/sluice.test.Interop/Nothing'],
     ['unimplemented_service', '/sluice.test.Nobody/Nothing'],
-  ])('%s', async ([, path]) => {
+  ] as const)('%s', async ([, path]) => {
     const { status: outcome } = await client.unary({ ...INTEROP.EmptyCall, path }, {})
     expect(outcome.code).toBe(status.UNIMPLEMENTED)
   })

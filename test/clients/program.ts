@@ -1,6 +1,6 @@
 /** Runs programs of others. Which of them are missing was found out before the tests (`test/setup/tools.ts`). */
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { inject, onTestFinished } from 'vitest'
 
 export interface Ran {
@@ -13,6 +13,11 @@ export interface Ran {
 export function lacks(...programs: readonly string[]): boolean {
   const missing = inject('missingPrograms')
   return programs.some((program) => missing.includes(program))
+}
+
+/** The path of a program that is there. */
+export function whereIs(program: string): string {
+  return execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim()
 }
 
 /** Runs a program to its end, `input` being its standard input; it is killed with the test. */

@@ -16,23 +16,24 @@ import { SocketReader } from '../proxy/exchange/reader.ts'
 import { answerOk, type Received, type Script } from '../proxy/exchange/upstream.ts'
 import { readAnswers } from './answers.ts'
 import { expand, type HostileCase } from './cases.ts'
-import { Answers, FrameReader } from './frames.ts'
+import { Answers, FrameReader, PREFACE } from './frames.ts'
 import type { Outcome } from './outcome.ts'
 import { Http2Recorder, NEXT, type Recorder } from './recorder.ts'
 import type { Facing, ListenerName, Reading, Target } from './target.ts'
 
 const QUIET_PINGS = 6
 const FLOOD_NOTICED_MS = 500
+const CUT_COUNT = 24
 const HTTP1: Facing = { protocol: 'http1', isTrusted: false }
 
 export type Play = (one: HostileCase, target: Target) => Promise<Outcome>
 
-/** Plays a hostile client over HTTP/1.1, or one that is. */
-export function playClient(listener: ListenerName): Play {
+/** Plays a hostile client over HTTP/1.1, or one that is, in front of an upstream that speaks `protocol`. */
+export function playClient(listener: ListenerName, protocol: Facing['protocol'] = 'http1'): Play {
   return async (one, target) => {
-    const recorder = await target.record(scriptOf(one))
+    const recorder = await record(one, target, protocol)
     const isTrusted = listener === 'proxied'
-    const bench = await Bench.start(target, recorder, { ...HTTP1, isTrusted })
+    const bench = await Bench.start(target, recorder, { protocol, isTrusted })
     const proxyName = one.template === undefined ? '' : await bench.findProxyName(listener)
     const client = await connectClient(target.port(listener))
     client.send(expand(one, proxyName).bytes)
@@ -47,11 +48,17 @@ export function playClient(listener: ListenerName): Play {
   }
 }
 
-/** Plays a hostile client over HTTP/2: with prior knowledge, or agreed on by ALPN. */
-export function playHttp2Client(listener: 'http2' | 'both' | 'tls'): Play {
+/** Plays a hostile client over HTTP/2: with prior knowledge, or agreed on by ALPN. `isCut`: its bytes come in small pieces. */
+export function playHttp2Client(
+  listener: 'http2' | 'both' | 'tls',
+  {
+    isCut = false,
+    protocol = 'http1',
+  }: Partial<Pick<Facing, 'protocol'>> & { isCut?: boolean } = {},
+): Play {
   return async (one, target) => {
-    const recorder = await target.record(scriptOf(one))
-    const bench = await Bench.start(target, recorder, HTTP1)
+    const recorder = await record(one, target, protocol)
+    const bench = await Bench.start(target, recorder, { ...HTTP1, protocol })
     if (one.assert?.repeat !== undefined) {
       await bench.repeat(one, listener, Math.ceil(one.assert.repeat / 4))
       await bench.forget()
@@ -59,7 +66,9 @@ export function playHttp2Client(listener: 'http2' | 'both' | 'tls'): Play {
     }
     const client = await connectHttp2(target.port(listener), listener)
     if (one.client === 'no-read') client.reader.hold()
-    client.socket.write(expand(one).bytes)
+    const { bytes } = expand(one)
+    if (isCut) await writeCut(client.socket, bytes, target)
+    else client.socket.write(bytes)
     await bench.rest(client.reader)
     client.reader.resume()
     // A flood may be noticed by looking at what has come from time to time.
@@ -83,9 +92,18 @@ export const playUpstream: Play = async (one, target) => {
 
 /** As `playUpstream`, over HTTP/2. */
 export const playHttp2Upstream: Play = async (one, target) => {
-  const recorder = new Http2Recorder(one.raw)
-  await recorder.listen()
+  const recorder = await recordHttp2(one.raw)
   return playRequest(one, { target, recorder, protocol: 'http2' })
+}
+
+function record(one: HostileCase, target: Target, protocol: string): Promise<Recorder> {
+  return protocol === 'http1' ? target.record(scriptOf(one)) : recordHttp2('')
+}
+
+async function recordHttp2(raw: string): Promise<Http2Recorder> {
+  const recorder = new Http2Recorder(raw)
+  await recorder.listen()
+  return recorder
 }
 
 async function playRequest(
@@ -113,6 +131,20 @@ async function answerHonestly(received: Received): Promise<void> {
     received.send('HTTP/1.1 100 Continue\r\n\r\n')
   }
   await answerOk(received)
+}
+
+/** Each piece is read before the next one comes: the first and the last few, and what is between at once. */
+async function writeCut(socket: Socket, bytes: Buffer, target: Target): Promise<void> {
+  const places = Array.from({ length: CUT_COUNT }, (_, index) => PREFACE.length - 1 + index * 7)
+  const end = bytes.length
+  const cuts = [...places, end - 3, end - 1, end].filter((at) => at > 0 && at <= end)
+  let start = 0
+  for (const at of cuts) {
+    if (at <= start) continue
+    socket.write(bytes.subarray(start, at))
+    start = at
+    await target.ping()
+  }
 }
 
 async function pour(socket: Socket, unit: Buffer): Promise<void> {

@@ -32,8 +32,6 @@ export interface Entry extends Recorded {
 export abstract class Recorder {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  /** Everything that came, as far as somebody might look for something in it. */
-  text = ''
   byteCount = 0
   mostConcurrent = 0
   port = 0
@@ -44,7 +42,7 @@ export abstract class Recorder {
       socket
         .on('close', () => this.#sockets.delete(socket))
         .on('error', () => socket.destroy())
-        .on('data', (bytes: Buffer) => this.#add(bytes))
+        .on('data', (bytes: Buffer) => this.onBytes(bytes))
       this.accept(socket)
     })
   }
@@ -69,11 +67,12 @@ export abstract class Recorder {
     this.disconnect()
   }
 
-  #add(bytes: Buffer): void {
+  onBytes(bytes: Buffer): void {
     this.byteCount += bytes.length
-    if (this.text.length < TEXT_BYTES) this.text += bytes.toString('latin1')
   }
 
+  /** Everything that came, as far as somebody might look for something in it. */
+  abstract readonly text: string
   /** What is not HTTP by the letter, which must be nothing. */
   abstract readonly faults: readonly unknown[]
   abstract accept(socket: Socket): void
@@ -84,6 +83,7 @@ export abstract class Recorder {
 /** Answers `NEXT` by itself, and everything else by the script of the case. */
 export class Http1Recorder extends Recorder {
   #upstream = new Upstream(answerOk)
+  text = ''
   #concurrent = 0
 
   get faults(): readonly unknown[] {
@@ -103,6 +103,11 @@ export class Http1Recorder extends Recorder {
       await script(received)
       this.#concurrent--
     })
+  }
+
+  override onBytes(bytes: Buffer): void {
+    super.onBytes(bytes)
+    if (this.text.length < TEXT_BYTES) this.text += bytes.toString('latin1')
   }
 
   accept(socket: Socket): void {
@@ -126,11 +131,14 @@ interface Stream {
   isWhole: boolean
   bodyText: string
   connection: number
+  /** Whether it is answered when it is whole. */
+  isAwaited: boolean
 }
 
 /**
- * Sends the bytes of a case as soon as the request's head is there, once; what is asked later is answered well.
- * Settings at the beginning of those bytes go out at once, as those of any server.
+ * Sends the bytes of a case as soon as the request's head is there, once; what is asked later is answered well when it
+ * is whole. Settings at the beginning of those bytes go out at once, as those of any server. Without bytes, all is
+ * answered well.
  */
 export class Http2Recorder extends Recorder {
   readonly #settings: string
@@ -145,6 +153,11 @@ export class Http2Recorder extends Recorder {
     const settingsBytes = leadingSettingsBytes(raw)
     this.#settings = raw.slice(0, settingsBytes) || frame(SETTINGS, { stream: 0 })
     this.#answer = raw.slice(settingsBytes)
+    this.#hasAnswered = raw === ''
+  }
+
+  get text(): string {
+    return this.#entries.map(({ head, bodyText }) => `${head.text}\r\n${bodyText}`).join('\r\n')
   }
 
   entries(): Promise<Entry[]> {
@@ -166,14 +179,17 @@ export class Http2Recorder extends Recorder {
         const fields = decoder.decode(Buffer.concat(block))
         block = []
         if (!streams.has(stream)) {
-          streams.set(stream, this.#begin(fields, connection))
-          this.#reply(socket, { stream, target: streams.get(stream)!.target })
+          const entry = this.#begin(fields, connection)
+          streams.set(stream, entry)
+          this.#onHead(socket, { stream, entry })
         }
       }
       const known = streams.get(stream)
       if (known === undefined || type === GOAWAY) return
       if (type === DATA) known.bodyText += payload.toString('latin1')
-      if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) known.isWhole = true
+      if ((type !== DATA && type !== HEADERS) || (flags & END_STREAM) === 0) return
+      known.isWhole = true
+      if (known.isAwaited) answerWell(socket, stream, known.target)
     }
     socket.on('data', (bytes: Buffer) => {
       const rest = bytes.subarray(Math.min(prefaceBytes, bytes.length))
@@ -193,21 +209,29 @@ export class Http2Recorder extends Recorder {
     const target = valueOf(':path')
     const startLine = `${valueOf(':method')} ${target} HTTP/2.0`
     const text = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-    const stream = { target, head: { startLine, fields, text }, isWhole: false, bodyText: '' }
-    const entry: Stream = { ...stream, connection }
+    const head = { startLine, fields, text }
+    const state = { isWhole: false, bodyText: '', isAwaited: false }
+    const entry: Stream = { target, head, connection, ...state }
     this.#entries.push(entry)
     return entry
   }
 
-  #reply(socket: Socket, { stream, target }: { stream: number; target: string }): void {
-    if (target === NEXT || this.#hasAnswered) {
-      const head = headers(stream, [[':status', '200']])
-      socket.write(head + frame(DATA, { stream, flags: END_STREAM }, target.slice(1)), 'latin1')
+  #onHead(socket: Socket, { stream, entry }: { stream: number; entry: Stream }): void {
+    if (entry.target !== NEXT && !this.#hasAnswered) {
+      this.#hasAnswered = true
+      socket.write(this.#answer, 'latin1')
       return
     }
-    this.#hasAnswered = true
-    socket.write(this.#answer, 'latin1')
+    entry.isAwaited = true
+    if (entry.head.fields.some(([name]) => name === 'expect')) {
+      socket.write(headers(stream, [[':status', '100']]), 'latin1')
+    }
   }
+}
+
+function answerWell(socket: Socket, stream: number, target: string): void {
+  const body = frame(DATA, { stream, flags: END_STREAM }, target === NEXT ? 'next' : 'ok')
+  socket.write(headers(stream, [[':status', '200']]) + body, 'latin1')
 }
 
 function leadingSettingsBytes(raw: string): number {

@@ -1,7 +1,7 @@
 /** What upstreams are told of a request's way. */
 
 import { describe, expect, test } from 'vitest'
-import { forwardingLines } from '../../src/proxy/forwarding.ts'
+import { createPeer, forwardingLines } from '../../src/proxy/forwarding.ts'
 import { head, linesOf, parseRequest } from './http1/heads.ts'
 import { peerAt } from './peers.ts'
 
@@ -91,4 +91,36 @@ describe('of a trusted peer', () => {
       'x-forwarded-proto: https',
     ])
   })
+})
+
+function overTls(
+  isTrusted: boolean,
+  clientCertificate: string | null,
+  ...lines: readonly string[]
+): readonly string[] {
+  const peer = createPeer({ address: '10.0.0.1', isTrusted, isSecure: true, clientCertificate })
+  return linesOf(forwardingLines(peer, parseRequest(head(...GET, ...lines))))
+}
+
+describe('of a peer over TLS', () => {
+  test.each([true, false])('the scheme is https (trusted: %s)', (isTrusted) => {
+    expect(overTls(isTrusted, null)).toContain('x-forwarded-proto: https')
+    expect(overTls(isTrusted, null, 'X-Forwarded-For: 203.0.113.5')).toContain(
+      'x-forwarded-proto: https',
+    )
+  })
+
+  test('a trusted one may have been spoken to otherwise', () => {
+    expect(overTls(true, null, 'X-Forwarded-Proto: http')).toContain('x-forwarded-proto: http')
+  })
+
+  test.each([true, false])(
+    'its certificate is told, whatever it says (trusted: %s)',
+    (isTrusted) => {
+      const line = 'x-forwarded-client-cert: Hash=00'
+      expect(overTls(isTrusted, 'Hash=00')).toContain(line)
+      expect(overTls(isTrusted, 'Hash=00', ...CLAIMS)).toContain(line)
+      expect(overTls(isTrusted, null, ...CLAIMS).join()).not.toContain('client-cert')
+    },
+  )
 })

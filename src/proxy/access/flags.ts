@@ -59,6 +59,7 @@ const OF_FAULT: Readonly<Record<RequestFault, string>> = {
   badLength: 'DPE',
   badCoding: 'DPE',
   badChunk: 'DPE',
+  badHandshake: 'DPE',
   upgradeWithBody: 'DPE',
   timeout: 'SI',
   methodRefused: 'RR',
@@ -69,6 +70,7 @@ const OF_FAULT: Readonly<Record<RequestFault, string>> = {
   unknownCoding: 'RR',
   unknownMethod: 'RR',
   loop: 'RR',
+  notSwitched: 'RR',
   version: 'RR',
 }
 

@@ -18,6 +18,7 @@ import type { Peer } from '../forwarding.ts'
 import { recordUnread } from '../outcome.ts'
 import { unsentBytes } from '../unsent.ts'
 import type { OnRead } from './adopt.ts'
+import { isCrowded, mustBringBody } from './crowd.ts'
 import { NO_BODY } from './framing.ts'
 import { INLINE_BYTES } from './outbox.ts'
 import { RequestBody } from './request-body.ts'
@@ -64,9 +65,15 @@ export class DownstreamConnection implements ClientConnection, Downstream {
   #deadlineMs: number
   /** What was unsent at the last deadline. */
   #unsentBefore = Infinity
+  /** The head is whole, and waits for its body. */
+  #isHeldBack = false
+  /** What had come of both when the deadline was set. */
+  #broughtBytes = 0
 
   /** Of the present request, so far. */
   #bodyBytes = 0
+  /** It is at its upstream, or on its way there, and its body is still coming. */
+  #isBodyOpen = false
   #isPersistent = true
 
   /** `attach` has the bytes of the connection handed over and returns its socket. */
@@ -126,7 +133,8 @@ export class DownstreamConnection implements ClientConnection, Downstream {
   #enforceDeadline(dueMs: number): void {
     if (this.#exchange.isActive) {
       if (this.#exchange.deadlineMs <= dueMs) this.#exchange.onDeadline()
-    } else if (this.#deadlineMs <= dueMs) this.#onDeadline()
+    } else if (this.#isHeldBack && !isCrowded(this.#context)) this.#readRest()
+    else if (this.#deadlineMs <= dueMs) this.#onDeadline()
   }
 
   destroy(): void {
@@ -151,12 +159,20 @@ export class DownstreamConnection implements ClientConnection, Downstream {
   /** Whether a client that reads slowly has taken enough since the last deadline; then it gets another one. */
   #isClientTaking(): boolean {
     const { unsentBytes: leftBytes } = this
-    const { limits, timeouts } = this.#context.table
-    const shareBytes = Math.max(1, limits.bodyBytesPerSecond * (timeouts.bodyStallMs / 1000))
-    if (leftBytes === 0 || leftBytes > this.#unsentBefore - shareBytes) return false
+    if (leftBytes === 0 || leftBytes > this.#unsentBefore - this.#shareBytes) return false
     this.#unsentBefore = leftBytes
-    this.#deadlineMs = this.#context.nowMs + timeouts.bodyStallMs
+    this.#armStall()
     return true
+  }
+
+  /** Of a body, what has to move before the deadline is put off. */
+  get #shareBytes(): number {
+    const { limits, timeouts } = this.#context.table
+    return Math.max(1, limits.bodyBytesPerSecond * (timeouts.bodyStallMs / 1000))
+  }
+
+  #armStall(): void {
+    this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
   }
 
   /** The bytes may be shared: small ones are used up or copied before this returns, large ones are copied first. */
@@ -183,6 +199,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
     return (
       this.#state === HEAD &&
       this.#hasHeadBegun &&
+      !this.#isHeldBack &&
       !bytes.includes(LF) &&
       this.#rest!.length < this.#context.table.limits.headBytes
     )
@@ -260,6 +277,10 @@ export class DownstreamConnection implements ClientConnection, Downstream {
       this.#refuse(head.fault)
       return false
     }
+    if (head.bodyKind !== NO_BODY && isCrowded(this.#context)) {
+      if (mustBringBody(head, bytes.subarray(headEnd))) return this.#holdBack(bytes.length)
+    }
+    this.#isHeldBack = false
     this.#rest = headEnd === bytes.length ? null : bytes.subarray(headEnd)
     this.#deadlineMs = Infinity
     this.#bodyBytes = 0
@@ -268,6 +289,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
     this.#writer.isHttp11 = head.minorVersion === 1
     this.#writer.via = this.#context.table.via
     this.#state = head.bodyKind === NO_BODY ? BUSY : BODY
+    if (this.#state === BODY) this.#openBody()
     this.#exchange.begin(head)
     if (this.#state === BODY && this.#body.isWhole) this.#finishBody()
     return true
@@ -278,6 +300,28 @@ export class DownstreamConnection implements ClientConnection, Downstream {
     if (this.#hasHeadBegun) return
     this.#hasHeadBegun = true
     this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.headMs
+  }
+
+  /** Waits for more of a request of which `byteCount` have come, as long as it comes at a certain pace. */
+  #holdBack(byteCount: number): false {
+    if (!this.#isHeldBack || byteCount >= this.#broughtBytes + this.#shareBytes) {
+      this.#broughtBytes = byteCount
+      this.#armStall()
+    }
+    this.#isHeldBack = true
+    this.#hasHeadBegun = true
+    return false
+  }
+
+  #openBody(): void {
+    this.#isBodyOpen = true
+    this.#context.openBodyCount++
+  }
+
+  #closeBody(): void {
+    if (!this.#isBodyOpen) return
+    this.#isBodyOpen = false
+    this.#context.openBodyCount--
   }
 
   #readBody(): boolean {
@@ -312,6 +356,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
       this.#nextRequest()
     } else if (this.#state === BODY) {
       this.#state = BUSY
+      this.#closeBody()
       this.#exchange.onRequestEnd(this.#body.trailers)
     }
   }
@@ -399,6 +444,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
   }
 
   onExchangeEnd(): void {
+    this.#closeBody()
     if (this.#state === CLOSING) return
     if (!this.#isPersistent) return this.#close()
     if (this.#state === BUSY || this.#body.isWhole) {
@@ -406,7 +452,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
     } else {
       this.#state = DISCARDING
       this.#isHeldByUpstream = false
-      this.#deadlineMs = this.#context.nowMs + this.#context.table.timeouts.bodyStallMs
+      this.#armStall()
     }
     this.#readOrResume()
   }
@@ -447,6 +493,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
 
   #onClose(): void {
     this.#state = CLOSING
+    this.#closeBody()
     this.#context.tally[THREAD.closed]!++
     this.#exchange.onClientGone()
   }

@@ -373,7 +373,11 @@ export class RequestHead {
     if (this.#upgradeCount !== 1) return true
     if (this.#fields.value(this.#upgradeIndex).toLowerCase() !== 'websocket') return true
     if (this.bodyKind !== NO_BODY) return this.#fail('upgradeWithBody')
-    this.isUpgrade = this.method === 'GET'
-    return true
+    if (this.method !== 'GET') return true
+    // RFC 6455 section 4.2.1: without these it is no handshake, whatever the upstream would make of it.
+    const isHandshake =
+      this.find('sec-websocket-key') !== null && this.find('sec-websocket-version') !== null
+    this.isUpgrade = isHandshake
+    return isHandshake || this.#fail('badHandshake')
   }
 }

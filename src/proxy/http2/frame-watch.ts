@@ -45,6 +45,7 @@ export interface FrameListener {
 
 export class FrameWatch {
   readonly #listener: FrameListener
+  readonly #prefaceBytes: number
   readonly #fields = new FieldCheck()
   #lastStreamId = -1
   /** First and last of the streams that were passed over, several times. */
@@ -67,14 +68,16 @@ export class FrameWatch {
   #paddingBytes = -1
   #leadBytes = 0
 
-  constructor(listener: FrameListener) {
+  /** `prefaceBytes`: what comes before the first frame. */
+  constructor(listener: FrameListener, prefaceBytes: number = PREFACE_BYTES) {
     this.#listener = listener
+    this.#prefaceBytes = prefaceBytes
   }
 
   read(bytes: Buffer): void {
     let at = 0
-    if (this.#skippedBytes < PREFACE_BYTES) {
-      at = Math.min(PREFACE_BYTES - this.#skippedBytes, bytes.length)
+    if (this.#skippedBytes < this.#prefaceBytes) {
+      at = Math.min(this.#prefaceBytes - this.#skippedBytes, bytes.length)
       this.#skippedBytes += at
     }
     while (at < bytes.length && !this.#isBlind) {

@@ -18,6 +18,7 @@ import type { ConnectionRefusal } from '../refusals.ts'
 import { describeCertificate } from './client-certificate.ts'
 import type { CompiledListener } from './listeners.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
+import { certificateFault } from './tls.ts'
 
 /** How HTTP/2 begins (RFC 9113 section 3.4). */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
@@ -56,6 +57,7 @@ export class Handshake implements ClientConnection {
   #rest: Buffer = NOTHING
   #isProxyHeaderDue: boolean
   #isOver = false
+  #isRefused = false
   #onClosed: (() => void) | null = null
 
   constructor({ context, owner, listener, accepted, address }: HandshakeOptions) {
@@ -163,9 +165,8 @@ export class Handshake implements ClientConnection {
     if (this.#isOver) return
     const { http1 } = this.#listener.protocols
     const certificate = secure.getPeerX509Certificate()
-    if (certificate !== undefined && !secure.authorized) {
-      return this.#refuse('handshake', `client certificate: ${secure.authorizationError}`)
-    }
+    const fault = certificate === undefined ? null : certificateFault(secure)
+    if (fault !== null) return this.#refuse('handshake', fault.message)
     const peer = this.#peer(certificate === undefined ? '' : describeCertificate(certificate))
     if (secure.alpnProtocol === 'h2') {
       this.#finish(new Http2Session(this.#context, peer, secure))
@@ -215,8 +216,10 @@ export class Handshake implements ClientConnection {
     }
   }
 
+  /** Comes after the end where Node has refused the client's certificate. */
   #refuse(reason: ConnectionRefusal, found: string): void {
-    if (this.#isOver) return
+    if (this.#isRefused) return
+    this.#isRefused = true
     this.#context.refusals.connection(reason, this.#address, found)
     this.destroy()
   }

@@ -38,10 +38,10 @@ export class TlsAcceptor {
     this.#server = createServer(options)
       .on('secureConnection', (socket) => {
         socket.allowHalfOpen = true
-        this.#userOf(socket).onSecure(socket)
+        this.#userOf(socket)?.onSecure(socket)
       })
       .on('tlsClientError', (error, socket) => {
-        this.#userOf(socket).onInsecure(error)
+        this.#userOf(socket)?.onInsecure(certificateFault(socket) ?? error)
         socket.destroy()
       })
   }
@@ -55,12 +55,19 @@ export class TlsAcceptor {
   }
 
   /** The server does not say for which socket it has made another one; the field that knows it is not public. */
-  #userOf(secure: TLSSocket): SecureUser {
+  #userOf(secure: TLSSocket): SecureUser | undefined {
     const socket: unknown = Reflect.get(secure, '_parent')
-    const user = typeof socket === 'object' && socket !== null && this.#users.get(socket)
-    if (!user) throw new Error('A TLS socket without the socket that it is over')
+    const user = typeof socket === 'object' && socket !== null ? this.#users.get(socket) : undefined
+    if (user === undefined) secure.destroy()
     return user
   }
+}
+
+/** What is wrong with the client's certificate; null where nothing is, or nothing was looked at. */
+export function certificateFault(socket: TLSSocket): Error | null {
+  const { authorized, authorizationError } = socket
+  if (authorized || !authorizationError) return null
+  return new Error(`client certificate: ${authorizationError}`)
 }
 
 /** Makes acceptors for one table after the other. */

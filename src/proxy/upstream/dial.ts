@@ -19,7 +19,7 @@ import type { UpstreamTls } from '../snapshot.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Where reads go and who hears of them; without it the socket is a plain stream. */
-export interface DialReading {
+interface DialReading {
   buffer(): Buffer
   /** Receives what `buffer` returned. */
   callback(byteCount: number, bytes: Buffer): boolean

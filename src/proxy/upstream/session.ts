@@ -13,22 +13,26 @@ import {
   connect,
 } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { THREAD } from '../../analyzer/tally.ts'
 import type { ThreadContext } from '../context.ts'
 import type { UpstreamFailure } from '../failure.ts'
-import { CHUNKED } from '../http1/framing.ts'
+import { FrameWatch } from '../http2/frame-watch.ts'
+import { WatchedSocket } from '../http2/watched-socket.ts'
 import type { Limits } from '../snapshot.ts'
 import { connectedEvent, dial, dialFailure } from './dial.ts'
 import type { Endpoint } from './endpoint.ts'
-import { requestFields } from './request-fields.ts'
 import { UpstreamStream } from './stream.ts'
-import type { OutgoingRequest, UpstreamUser } from './upstream.ts'
+import type { UpstreamUser } from './upstream.ts'
 
 /** Requests at a time before the peer has said how many it takes (RFC 9113 section 6.5.2 asks for no fewer). */
 const FIRST_STREAM_LIMIT = 100
 /** Requests at a time whatever it says: a lost packet holds all of them up. */
 const STREAM_LIMIT = 256
+
+/** There are no more than 2^31 - 1; the other half is for the requests that were placed already. */
+const LAST_STREAM_ID = 2 ** 30
 
 /** An answer's fields that are read at all; how many are taken `ResponseHead` decides. */
 const FIELD_LIMIT = 1000
@@ -43,6 +47,21 @@ const MOST_WINDOW_BYTES = 2 ** 31 - 1
 const DOUBT_MS = 1_000
 /** After this long it is dead. */
 const DEAD_MS = 5_000
+
+/** A server begins with its first frame. */
+const NO_PREFACE = 0
+
+/** What is bounded for clients is not for upstreams, of which there are few, and they are ours. */
+const NO_INTEREST = {
+  onControlFrame: ignore,
+  onEmptyData: ignore,
+  onReset: ignore,
+  onSkippedStream: ignore,
+}
+
+function ignore(): void {
+  // nothing to do
+}
 
 export class UpstreamSession {
   readonly context: ThreadContext
@@ -61,7 +80,6 @@ export class UpstreamSession {
   readonly #openedMs: number
   #session: ClientHttp2Session | null = null
   #isRetired = false
-  /** What ended the connection; null while it lives, or where nobody said. */
   #failure: UpstreamFailure | null = null
   #streamLimit = FIRST_STREAM_LIMIT
   #allowsConnect: boolean | null = null
@@ -71,20 +89,26 @@ export class UpstreamSession {
   #pingSentMs = Infinity
   /** Streams whose users have yet to hear that everything was handed over. */
   #unflushed: UpstreamStream[] = []
+  /** Streams with a malformed field, by number. */
+  readonly #unsound = new Set<number>()
+  readonly #watch = new FrameWatch(
+    { ...NO_INTEREST, onUnsoundFields: (id) => this.#unsound.add(id) },
+    NO_PREFACE,
+  )
 
   constructor(context: ThreadContext, endpoint: Endpoint) {
     this.context = context
     this.endpoint = endpoint
     this.#openedMs = context.nowMs
     this.#idleSinceMs = context.nowMs
-    endpoint.connectionCount++
-    context.tally[THREAD.upstreamOpened]!++
     // Before node:http2 hears of it: what is complete is handed over before it destroys the streams.
     this.#socket = dial(endpoint, null)
       .on(connectedEvent(endpoint), () => this.#onConnect())
       .on('end', () => this.#lose(null))
       .on('error', (error: NodeJS.ErrnoException) => this.#onSocketError(error))
       .on('close', () => this.#onClose())
+    endpoint.connectionCount++
+    context.tally[THREAD.upstreamOpened]!++
   }
 
   get hasRoom(): boolean {
@@ -112,9 +136,9 @@ export class UpstreamSession {
     return this.#streams.size === 0
   }
 
-  /** What a request failed of whose session is gone; `before` it was answered. */
-  failureOf(before: 'reset' | 'incomplete'): UpstreamFailure {
-    return this.#failure ?? before
+  /** What ended the connection; null while it lives, or where nobody said. */
+  get failure(): UpstreamFailure | null {
+    return this.#failure
   }
 
   /** Whether a peer that is going has said that it has not worked on that stream, and never will. */
@@ -136,12 +160,18 @@ export class UpstreamSession {
     return stream
   }
 
-  /** Throws where the session takes no more. */
-  request(request: OutgoingRequest): ClientHttp2Stream {
-    const endStream = request.isRequestDone && !request.isUpgrade
-    const waitForTrailers = !endStream && request.bodyKind === CHUNKED
-    const fields = requestFields(request, this.endpoint.secure === null ? 'http' : 'https')
-    return this.#session!.request(fields, { endStream, waitForTrailers })
+  request(
+    fields: readonly string[],
+    options: { readonly endStream: boolean; readonly waitForTrailers: boolean },
+  ): ClientHttp2Stream {
+    const stream = this.#session!.request(fields, options)
+    if (stream.id !== undefined && stream.id > LAST_STREAM_ID) this.#retire()
+    return stream
+  }
+
+  /** Whether a field of the stream was malformed, which nghttp2 leaves out and tells nobody. */
+  isUnsound(stream: ClientHttp2Stream): boolean {
+    return this.#unsound.size > 0 && this.#unsound.has(stream.id!)
   }
 
   leave(stream: UpstreamStream): void {
@@ -195,9 +225,10 @@ export class UpstreamSession {
   #onConnect(): void {
     const socket = this.#socket
     if (socket instanceof TLSSocket && socket.alpnProtocol !== 'h2') return this.#fail('protocol')
+    const watched = new WatchedSocket(socket, (bytes) => this.#onBytes(bytes))
     const session = connect(
       `http://${authorityOf(this.endpoint)}`,
-      sessionOptions(socket, this.context.table.limits),
+      sessionOptions(watched, this.context.table.limits),
     )
     session
       .on('error', () => this.#lose(null))
@@ -208,6 +239,13 @@ export class UpstreamSession {
     this.#session = session
     this.isConnected = true
     for (const stream of this.#streams) stream.onSessionReady()
+  }
+
+  /** Looks at what comes; nghttp2 gets it afterwards. */
+  #onBytes(bytes: Buffer): boolean {
+    this.heardMs = this.context.nowMs
+    this.#watch.read(bytes)
+    return true
   }
 
   #onSettings({ remoteSettings }: ClientHttp2Session): void {
@@ -231,7 +269,7 @@ export class UpstreamSession {
   /** The connection is of no use. */
   #fail(failure: UpstreamFailure | null): void {
     this.#lose(failure)
-    this.#session?.destroy()
+    // node:http2 hears of it and ends the streams: it must not try to send on those that it has let go.
     this.#socket.destroy()
     for (const stream of this.#streams) stream.onSessionGone()
   }
@@ -254,7 +292,7 @@ export class UpstreamSession {
 
 /** `strictSingleValueFields`: a field said twice is the recipient's to judge, as over HTTP/1.1. Node's types do not know it. */
 function sessionOptions(
-  socket: Socket,
+  socket: Duplex,
   limits: Limits,
 ): ClientSessionOptions & { readonly strictSingleValueFields: boolean } {
   const { bufferBytes, responseHeadBytes } = limits

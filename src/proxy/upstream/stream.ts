@@ -7,42 +7,18 @@
 
 import { constants, type ClientHttp2Stream } from 'node:http2'
 import type { UpstreamFailure } from '../failure.ts'
+import { CHUNKED } from '../http1/framing.ts'
 import { INLINE_BYTES } from '../http1/outbox.ts'
 import { passedTrailers } from '../http1/trailers.ts'
-import { fieldsObject } from '../http2/response-fields.ts'
 import type { Endpoint } from './endpoint.ts'
-import { acceptLine } from './request-fields.ts'
+import { acceptLine, requestFields } from './request-fields.ts'
 import { responseText, statusOf, trailerLines } from './response-text.ts'
 import type { UpstreamSession } from './session.ts'
 import { StreamEnds } from './stream-ends.ts'
-import {
-  ALWAYS,
-  IF_IDEMPOTENT,
-  NEVER,
-  type OutgoingRequest,
-  type Upstream,
-  type UpstreamUser,
-} from './upstream.ts'
+import { streamFailure } from './stream-failure.ts'
+import { NEVER, type OutgoingRequest, type Upstream, type UpstreamUser } from './upstream.ts'
 
-const {
-  NGHTTP2_CANCEL,
-  NGHTTP2_COMPRESSION_ERROR,
-  NGHTTP2_FLAG_END_STREAM,
-  NGHTTP2_FLOW_CONTROL_ERROR,
-  NGHTTP2_FRAME_SIZE_ERROR,
-  NGHTTP2_HTTP_1_1_REQUIRED,
-  NGHTTP2_PROTOCOL_ERROR,
-  NGHTTP2_REFUSED_STREAM,
-} = constants
-
-/** Codes with which an answer that breaks the rules is reset, by us or by the peer. */
-const PROTOCOL_CODES: ReadonlySet<number> = new Set([
-  NGHTTP2_COMPRESSION_ERROR,
-  NGHTTP2_FLOW_CONTROL_ERROR,
-  NGHTTP2_FRAME_SIZE_ERROR,
-  NGHTTP2_HTTP_1_1_REQUIRED,
-  NGHTTP2_PROTOCOL_ERROR,
-])
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants
 
 /** Interim answers to one request; more are a protocol error. */
 const INFORMATIONAL_LIMIT = 16
@@ -64,7 +40,6 @@ export class UpstreamStream implements Upstream {
   #hasHead = false
   #isTunnel = false
   #informationalCount = 0
-  #requestTrailers = ''
   #trailers = ''
   /** Who has been given something since it heard that that was all. */
   #unflushed: UpstreamUser | null = null
@@ -83,7 +58,7 @@ export class UpstreamStream implements Upstream {
 
   /** Both sides have ended; what was sent last may still be on its way. */
   get #isTunnelDone(): boolean {
-    return this.#isTunnel && this.#isReadWhole && this.#stream!.writableEnded
+    return this.#isTunnel && this.#isReadWhole && this.#ends!.isEnded
   }
 
   get unsentBytes(): number {
@@ -109,25 +84,30 @@ export class UpstreamStream implements Upstream {
   }
 
   sendHead(request: OutgoingRequest): void {
-    this.#sentMs = this.#session.context.nowMs
+    const session = this.#session
+    const endStream = request.isRequestDone && !request.isUpgrade
+    const waitForTrailers = !endStream && request.bodyKind === CHUNKED
+    this.#sentMs = session.context.nowMs
     try {
-      this.#stream = this.#listen(this.#session.request(request))
-    } catch {
-      // The session has ended in this very turn; nothing was sent. Whoever sends has yet to note that it did.
-      process.nextTick(() => this.#fail('reset', ALWAYS))
+      const fields = requestFields(request, this.endpoint.secure === null ? 'http' : 'https')
+      const stream = session.request(fields, { endStream, waitForTrailers })
+      this.#stream = stream
+      this.#ends = new StreamEnds(stream, { endStream, waitForTrailers })
+      this.#listen(stream)
+    } catch (error) {
+      session.context.report(error)
+      // Not at once: whoever sends has yet to note that it did.
+      process.nextTick(() => this.#fail('internal', NEVER))
     }
   }
 
   sendData(bytes: Buffer, start: number, end: number): void {
-    const stream = this.#stream
-    if (stream === null || stream.writableEnded || stream.destroyed) return
     const piece = bytes.subarray(start, end)
-    stream.write(piece.length <= INLINE_BYTES ? Buffer.from(piece) : piece)
+    this.#ends?.write(piece.length <= INLINE_BYTES ? Buffer.from(piece) : piece)
   }
 
   sendEnd(trailers: string): void {
-    this.#requestTrailers = trailers
-    this.#ends?.end()
+    this.#ends?.end(trailers)
   }
 
   /** node:http2 gathers what is sent in one turn of the event loop. */
@@ -150,27 +130,21 @@ export class UpstreamStream implements Upstream {
       stream.setTimeout(LINGER_MS, () => stream.close(NGHTTP2_CANCEL))
       return
     }
-    stream.close(NGHTTP2_CANCEL)
+    this.#ends!.reset()
+    // Where it had ended on both sides already it closes when what has come is read.
+    stream.resume()
     if (hadUser && !this.#hasHead) this.#session.doubt(this.#sentMs)
   }
 
-  #listen(stream: ClientHttp2Stream): ClientHttp2Stream {
-    this.#ends = new StreamEnds(stream)
-    return stream
+  #listen(stream: ClientHttp2Stream): void {
+    stream
       .on('headers', (_, flags, raw) => this.#onHead(raw, flags))
       .on('response', (_, flags, raw) => this.#onHead(raw, flags))
-      .on('data', (bytes: Buffer) => this.#onData(bytes))
       .on('trailers', (_, _flags, raw) => this.#onTrailers(raw))
       .on('end', () => this.#onEnd())
       .on('drain', () => this.#run((user) => user.onUpstreamDrain()))
-      .on('wantTrailers', () => this.#sendTrailers(stream))
       .on('error', ignore)
       .on('close', () => this.#onClose(stream))
-  }
-
-  #sendTrailers(stream: ClientHttp2Stream): void {
-    if (stream.closed || stream.destroyed) return
-    stream.sendTrailers(fieldsObject(this.#requestTrailers))
   }
 
   /** Runs a step of the user's. A bug ends the request it struck, and nothing else. */
@@ -186,7 +160,6 @@ export class UpstreamStream implements Upstream {
   }
 
   #onHead(raw: readonly string[], flags: number): void {
-    this.#session.heardMs = this.#session.context.nowMs
     const isWhole = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
     if (statusOf(raw) >= 200) this.#session.answerCount++
     this.#run((user) => this.#readHead(user, raw, isWhole))
@@ -194,9 +167,10 @@ export class UpstreamStream implements Upstream {
 
   #readHead(user: UpstreamUser, raw: readonly string[], isWhole: boolean): void {
     const { method } = user
+    const stream = this.#stream!
     const switchLines = this.#isUpgrade ? switchLinesOf(user) : null
     const text = responseText(raw, { method, isWhole, switchLines })
-    if (text === null) return this.#fail('protocol', NEVER)
+    if (text === null || this.#session.isUnsound(stream)) return this.#fail('protocol', NEVER)
     const bytes = Buffer.from(text, 'latin1')
     const head = this.#session.context.responseHead
     if (head.parse(bytes, 0, bytes.length, method) !== bytes.length) {
@@ -204,6 +178,8 @@ export class UpstreamStream implements Upstream {
     }
     head.isHttp2 = true
     this.#flushLater(user)
+    // Not before: content that has come already must not go before its head.
+    if (head.status === 101 || head.status >= 200) stream.on('data', this.#onData)
     if (head.status === 101 && switchLines !== null) {
       this.#hasHead = true
       this.#isTunnel = true
@@ -219,8 +195,7 @@ export class UpstreamStream implements Upstream {
     user.onInformational(head)
   }
 
-  #onData(bytes: Buffer): void {
-    this.#session.heardMs = this.#session.context.nowMs
+  readonly #onData = (bytes: Buffer): void => {
     this.#run((user) => {
       this.#flushLater(user)
       user.onResponseData(bytes, 0, bytes.length)
@@ -246,7 +221,7 @@ export class UpstreamStream implements Upstream {
   }
 
   #onTrailers(raw: readonly string[]): void {
-    const lines = trailerLines(raw)
+    const lines = this.#session.isUnsound(this.#stream!) ? null : trailerLines(raw)
     if (lines === null) this.#fail('protocol', NEVER)
     else this.#trailers = passedTrailers(lines)
   }
@@ -266,7 +241,7 @@ export class UpstreamStream implements Upstream {
     this.#user = null
     const stream = this.#stream!
     // What is left of the request is of no use to a peer that has answered.
-    if (!stream.writableEnded || stream.writableLength > 0) stream.close(NGHTTP2_CANCEL)
+    if (!this.#ends!.isEnded || stream.writableLength > 0) this.#ends!.reset()
     user.onResponseEnd(this.#trailers)
   }
 
@@ -283,22 +258,14 @@ export class UpstreamStream implements Upstream {
   onSessionGone(): void {
     if (this.#stream !== null) return
     this.#session.leave(this)
-    this.#fail(this.#session.failureOf('reset'), NEVER)
+    this.#fail(this.#session.failure ?? 'reset', NEVER)
   }
 
   #onClose(stream: ClientHttp2Stream): void {
     this.#session.leave(this)
     if (this.#user === null || this.#isTunnelDone) return
-    const code = stream.rstCode
-    if (this.#hasHead) return this.#fail(this.#session.failureOf('incomplete'), NEVER)
-    if (code === NGHTTP2_REFUSED_STREAM || this.#session.isLeftOut(stream)) {
-      return this.#fail('reset', ALWAYS)
-    }
-    if (!this.#session.isGone) {
-      return this.#fail(PROTOCOL_CODES.has(code) ? 'protocol' : 'reset', NEVER)
-    }
-    const hasWorked = this.#session.answerCount > 0
-    this.#fail(this.#session.failureOf('reset'), hasWorked ? IF_IDEMPOTENT : NEVER)
+    const { reason, retry } = streamFailure(stream, this.#session, this.#hasHead)
+    this.#fail(reason, retry)
   }
 
   #fail(reason: UpstreamFailure, retry: number): void {

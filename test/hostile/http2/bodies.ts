@@ -40,6 +40,21 @@ export const CONNECT_CASES: readonly HostileCase[] = [
     ),
   ),
   client(
+    'connect-websocket-200',
+    HELLO +
+      headers(1, [
+        ...pseudo({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/ws' }),
+        ['sec-websocket-version', '13'],
+      ]) +
+      data('GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n', 0),
+    // A 2xx would say that there is a tunnel (RFC 9110 section 9.3.6).
+    '502|400|501|rst|goaway',
+    {
+      upstream: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+      assert: { acceptableStatus: [400, 501, 502], upstreamMustNotSee: ['/smuggled'] },
+    },
+  ),
+  client(
     'connect-websocket-refused-upstream',
     HELLO +
       headers(1, [
@@ -143,7 +158,7 @@ export const TRAILER_CASES: readonly HostileCase[] = [
   ...(
     [
       ['te', 'gzip'],
-      ['transfer-encoding', 'chunked'],
+      ['transfer-encoding', 'identity'],
       ['content-length', '99'],
       ['connection', 'close-it'],
       ['host', 'evil.example'],

@@ -21,6 +21,9 @@ import { type Fields, pseudo, data, reset } from './build.ts'
 type Extra = Partial<HostileCase>
 
 const U_HELLO = frame(SETTINGS, { stream: 0 }) + frame(SETTINGS, { stream: 0, flags: ACK })
+const WEBSOCKET_TEXT =
+  'GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
 const REQUEST_TEXT = 'GET /u HTTP/1.1\r\nHost: a.example\r\n\r\n'
 
 function upstream(name: string, frames: string, expect: string, extra: Extra = {}): HostileCase {
@@ -304,6 +307,23 @@ export const UPSTREAM_CASES: readonly HostileCase[] = [
     ),
     '502',
     { assert: { acceptableStatus: [502] } },
+  ),
+  upstream('websocket-without-setting', answer([], 'evil'), '400|501|502|503|forward-normalised', {
+    request: WEBSOCKET_TEXT,
+    assert: { clientMustNotInclude: ['HTTP/1.1 101'] },
+  }),
+  upstream(
+    'websocket-refused',
+    frame(SETTINGS, { stream: 0 }, `\0\u0008${word(1)}`) +
+      headers(1, [[':status', '403']], END_STREAM),
+    '403|501|502',
+    { request: WEBSOCKET_TEXT, assert: { clientMustNotInclude: ['HTTP/1.1 101'] } },
+  ),
+  upstream(
+    'websocket-100',
+    frame(SETTINGS, { stream: 0 }, `\0\u0008${word(1)}`) + headers(1, [[':status', '101']]),
+    '501|502',
+    { request: WEBSOCKET_TEXT, assert: { acceptableStatus: [501, 502] } },
   ),
   upstream('http1-answer', 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n', '502|504', {
     assert: { acceptableStatus: [502, 504] },

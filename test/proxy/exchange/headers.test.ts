@@ -1,6 +1,6 @@
 /** The fields of a message as the other side sees them. */
 
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { connectClient } from './client.ts'
 import { valueOf, valuesOf } from './message.ts'
 import { startProxy } from './proxy.ts'
@@ -105,4 +105,82 @@ test("the upstream's Date stays", async () => {
   const proxy = await startProxy({ stable: [upstream.port] })
   const answer = await (await connectClient(proxy.port)).get('/')
   expect(valuesOf(answer, 'date')).toEqual([date])
+})
+
+describe('a request that has been here before', () => {
+  test('is answered 508 and goes no further', async () => {
+    const upstream = await startUpstream()
+    const proxy = await startProxy({ stable: [upstream.port] })
+    const client = await connectClient(proxy.port)
+    for (const via of [
+      '1.1 sluice-test',
+      '1.0 a, 1.1 \tsluice-test (x)',
+      '1.1 a,2.0 sluice-test',
+    ]) {
+      const answer = await client.get('/', `Via: ${via}\r\n`)
+      expect(answer.status).toBe(508)
+      expect(valueOf(answer, 'proxy-status')).toContain('error=proxy_loop_detected')
+    }
+    expect(upstream.requests).toEqual([])
+    expect(proxy.localCount(508)).toBe(3)
+  })
+
+  test('is not one that came by another proxy with a similar name', async () => {
+    const upstream = await startUpstream()
+    const proxy = await startProxy({ stable: [upstream.port] })
+    const client = await connectClient(proxy.port)
+    for (const via of ['1.1 sluice-test2', '1.1 sluice', '1.1 a (sluice-test)']) {
+      expect((await client.get('/', `Via: ${via}\r\n`)).status).toBe(200)
+    }
+  })
+})
+
+async function askOptions(line: string) {
+  const upstream = await startUpstream()
+  const proxy = await startProxy({ stable: [upstream.port] })
+  const client = await connectClient(proxy.port)
+  client.send(`OPTIONS / HTTP/1.1\r\nHost: test\r\n${line}\r\n\r\n`)
+  return { answer: await client.answer(), upstream }
+}
+
+describe('Max-Forwards of an OPTIONS', () => {
+  test('is counted down', async () => {
+    const { upstream } = await askOptions('Max-Forwards: 3')
+    expect(valuesOf(upstream.requests[0]!.head, 'max-forwards')).toEqual(['2'])
+  })
+
+  test('of 0 ends here', async () => {
+    const { answer, upstream } = await askOptions('Max-Forwards: 0')
+    expect(answer.status).toBe(200)
+    expect(valueOf(answer, 'allow')).toContain('GET')
+    expect(upstream.requests).toEqual([])
+  })
+
+  test('that is no number is nothing to us', async () => {
+    const { upstream } = await askOptions('Max-Forwards: few')
+    expect(valuesOf(upstream.requests[0]!.head, 'max-forwards')).toEqual(['few'])
+  })
+})
+
+describe('what proxies say of the way', () => {
+  const LINES = 'X-Real-IP: 1.2.3.4\r\nX-Forwarded-Port: 443\r\nX-Forwarded-Prefix: /a\r\n'
+
+  test.for([
+    [[], []],
+    [['127.0.0.0/8'], ['x-real-ip', 'x-forwarded-port', 'x-forwarded-prefix']],
+  ] as const)('goes on from trusted ones only: %j', async ([trustedProxies, passed]) => {
+    const upstream = await startUpstream()
+    const proxy = await startProxy({ stable: [upstream.port], trustedProxies })
+    const client = await connectClient(proxy.port)
+    await client.get('/', `${LINES}X-Forwarded-Client-Cert: forged\r\nClient-Cert: forged\r\n`)
+    const names = new Set(upstream.requests[0]!.head.fields.map(([name]) => name))
+    const asked = [
+      'x-real-ip',
+      'x-forwarded-port',
+      'x-forwarded-prefix',
+      'x-forwarded-client-cert',
+      'client-cert',
+    ]
+    expect(asked.filter((name) => names.has(name))).toEqual(passed)
+  })
 })

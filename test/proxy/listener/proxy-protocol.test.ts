@@ -1,6 +1,16 @@
 /** What a PROXY protocol header says, and which ones say nothing that we believe. */
 
-import fc from 'fast-check'
+import {
+  array,
+  assert,
+  constantFrom,
+  integer,
+  nat,
+  oneof,
+  property,
+  tuple,
+  uint8Array,
+} from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { crc32c } from '../../../src/proxy/listener/crc32c.ts'
 import { readProxyHeader } from '../../../src/proxy/listener/proxy-protocol.ts'
@@ -186,20 +196,18 @@ test.each(MALFORMED)('malformed: %s; and what was incomplete is so no longer', (
 })
 
 describe('whatever comes', () => {
-  const mutated = fc
-    .tuple(
-      fc.constantFrom(...SOUND.map(([, header]) => Buffer.from(header))),
-      fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 3 }),
-    )
-    .map(([header, changes]) => {
-      const bytes = Buffer.from(header)
-      for (const [at, byte] of changes) bytes[at % bytes.length] = byte
-      return bytes
-    })
+  const mutated = tuple(
+    constantFrom(...SOUND.map(([, header]) => Buffer.from(header))),
+    array(tuple(nat(), integer({ min: 0, max: 255 })), { maxLength: 3 }),
+  ).map(([header, changes]) => {
+    const bytes = Buffer.from(header)
+    for (const [at, byte] of changes) bytes[at % bytes.length] = byte
+    return bytes
+  })
 
   test('one answer, which more bytes do not change', () => {
-    fc.assert(
-      fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 200 })), (bytes) => {
+    assert(
+      property(oneof(mutated, uint8Array({ maxLength: 200 })), (bytes) => {
         const all = readProxyHeader(Buffer.from(bytes))
         if (all === 'incomplete') {
           expect(bytes.length).toBeLessThan(4096)
@@ -213,10 +221,10 @@ describe('whatever comes', () => {
   })
 
   test('a byte changed under a checksum is noticed', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: SIGNATURE.length + 4, max: CHECKED.length - 1 }),
-        fc.integer({ min: 1, max: 255 }),
+    assert(
+      property(
+        integer({ min: SIGNATURE.length + 4, max: CHECKED.length - 1 }),
+        integer({ min: 1, max: 255 }),
         (at, change) => {
           const bytes = Buffer.from(CHECKED)
           bytes[at]! ^= change

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, createServer } from 'node:net'
-import { connect as connectTls, createSecureContext } from 'node:tls'
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { sniCallback, TlsAcceptor } from '../../../src/proxy/listener/tls.ts'
 import { connectClient } from '../exchange/client.ts'
@@ -178,18 +178,6 @@ describe('ALPN', () => {
 })
 
 describe('sessions', () => {
-  async function isResumed(from: number, to: number, maxVersion: 'TLSv1.2' | 'TLSv1.3') {
-    const first = await secureSocket(from, { maxVersion })
-    const tickets: Buffer[] = []
-    first.on('session', (ticket) => tickets.push(ticket))
-    first.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-    await once(first, 'data')
-    const session = tickets.at(-1) ?? first.getSession()
-    first.destroy()
-    const second = await secureSocket(to, { maxVersion, ...(session && { session }) })
-    return second.isSessionReused()
-  }
-
   test.each(['TLSv1.2', 'TLSv1.3'] as const)(
     '%s: one that one thread began is resumed by another',
     async (version) => {
@@ -273,11 +261,6 @@ describe('a handshake that does not come to an end', () => {
 })
 
 describe('a new snapshot', () => {
-  const shownBy = async (port: number) => {
-    const socket = await secureSocket(port, { rejectUnauthorized: false })
-    return socket.getPeerCertificate().subject.CN
-  }
-
   test('brings new certificates to those that come, and drops nobody', async () => {
     const house = await startHouse({ listener: { tls: TLS } })
     const old = await secureClient(house.port)
@@ -307,36 +290,10 @@ describe('a new snapshot', () => {
 })
 
 describe('a callback that throws', () => {
-  const thrown = () => {
-    throw new Error('thrown')
-  }
-
-  async function accepting(options: ConstructorParameters<typeof TlsAcceptor>[0]) {
-    const { cert, key } = A_EXAMPLE
-    const acceptor = new TlsAcceptor({ cert, key, ...options })
-    const failures: string[] = []
-    let secureCount = 0
-    const server = createServer({ pauseOnConnect: true }, (socket) => {
-      socket.on('error', () => undefined)
-      acceptor.accept(socket, {
-        onSecure: (secure) => {
-          secureCount++
-          secure.on('error', () => undefined).end('HTTP/1.1 200 OK\r\n\r\n')
-        },
-        onInsecure: (error) => failures.push(error.message),
-      })
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    onTestFinished(() => void server.close())
-    const address = server.address()
-    const port = typeof address === 'object' ? address!.port : 0
-    return { port, failures, secureCount: () => secureCount }
-  }
-
   test('ends the handshake, and the next one goes on (SNI)', async () => {
-    const choose = (name: string) =>
-      name === 'a.example' ? createSecureContext(A_EXAMPLE) : thrown()
-    const { port, failures, secureCount } = await accepting({ SNICallback: sniCallback(choose) })
+    const { port, failures, secureCount } = await accepting({
+      SNICallback: sniCallback(chooseOrThrow),
+    })
     expect(await outcomeOf(port, { servername: 'x.example' })).not.toBe('served')
     await eventually(() => failures).toEqual(['thrown'])
     expect(await outcomeOf(port)).toBe('served')
@@ -344,9 +301,7 @@ describe('a callback that throws', () => {
   })
 
   test('ends the handshake, and the next one goes on (ALPN)', async () => {
-    const ALPNCallback = ({ protocols }: { protocols: string[] }) =>
-      protocols.includes('h2') ? 'h2' : thrown()
-    const { port, failures } = await accepting({ ALPNCallback })
+    const { port, failures } = await accepting({ ALPNCallback: agreeOrThrow })
     expect(await outcomeOf(port, { ALPNProtocols: ['http/1.1'] })).not.toBe('served')
     await eventually(() => failures).toEqual(['thrown'])
     expect(await outcomeOf(port, { ALPNProtocols: ['h2'] })).toBe('served')
@@ -362,3 +317,54 @@ test('the answers of a connection that is closed by us arrive whole', async () =
   expect(valueOf(answer, 'connection')).toBe('close')
   expect(await client.reader.end()).toBe('ended')
 })
+
+async function isResumed(from: number, to: number, maxVersion: 'TLSv1.2' | 'TLSv1.3') {
+  const first = await secureSocket(from, { maxVersion })
+  const tickets: Buffer[] = []
+  first.on('session', (ticket) => tickets.push(ticket))
+  first.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+  await once(first, 'data')
+  const session = tickets.at(-1) ?? first.getSession()
+  first.destroy()
+  const second = await secureSocket(to, { maxVersion, ...(session && { session }) })
+  return second.isSessionReused()
+}
+
+async function shownBy(port: number) {
+  const socket = await secureSocket(port, { rejectUnauthorized: false })
+  return socket.getPeerCertificate().subject.CN
+}
+
+function thrown(): never {
+  throw new Error('thrown')
+}
+
+function chooseOrThrow(name: string): SecureContext {
+  return name === 'a.example' ? createSecureContext(A_EXAMPLE) : thrown()
+}
+
+function agreeOrThrow({ protocols }: { protocols: string[] }): string {
+  return protocols.includes('h2') ? 'h2' : thrown()
+}
+
+async function accepting(options: ConstructorParameters<typeof TlsAcceptor>[0]) {
+  const { cert, key } = A_EXAMPLE
+  const acceptor = new TlsAcceptor({ cert, key, ...options })
+  const failures: string[] = []
+  let secureCount = 0
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => undefined)
+    acceptor.accept(socket, {
+      onSecure: (secure) => {
+        secureCount++
+        secure.on('error', () => undefined).end('HTTP/1.1 200 OK\r\n\r\n')
+      },
+      onInsecure: (error) => failures.push(error.message),
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const address = server.address()
+  const port = typeof address === 'object' ? address!.port : 0
+  return { port, failures, secureCount: () => secureCount }
+}

@@ -24,7 +24,7 @@ export interface Question {
 }
 
 /** What a head said. */
-export interface Told {
+interface Told {
   readonly status: number
   readonly lines: string
   readonly bodyKind: number

@@ -39,7 +39,7 @@ export async function listen(server: Server): Promise<number> {
 type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => void
 
 /** One of Node's, with what it was connected by. */
-export interface Http2Upstream {
+interface Http2Upstream {
   readonly port: number
   readonly sessions: ServerHttp2Session[]
 }
@@ -97,7 +97,7 @@ export class FrameConnection {
   }
 }
 
-export interface FrameUpstream {
+interface FrameUpstream {
   readonly port: number
   readonly connections: FrameConnection[]
 }
