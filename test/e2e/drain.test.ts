@@ -83,7 +83,9 @@ test('WebSockets end within the time for draining, not all at once', async () =>
   const startMs = performance.now()
   const stopped = sluice.stop()
   tunnels[0]!.send('still here')
-  const far = await eventuallyFound(() => upstream.switched.find(({ reader }) => reader.unread !== ''))
+  const far = await eventuallyFound(() =>
+    upstream.switched.find(({ reader }) => reader.unread !== ''),
+  )
   expect(far.reader.unread).toBe('still here')
   const endedMs = await Promise.all(
     tunnels.map(async (client) => {

@@ -124,6 +124,15 @@ const FIELD_REASONS: readonly Reason[] = [
     },
   },
   {
+    name: 'a handshake for WebSocket that lacks its fields',
+    fault: 'badHandshake',
+    isFound: ({ their }) =>
+      connectionOptions(their.fields).has('upgrade') &&
+      ['sec-websocket-key', 'sec-websocket-version'].some(
+        (name) => valuesOf(their.fields, name).length === 0,
+      ),
+  },
+  {
     name: 'an upgrade with a body',
     fault: 'upgradeWithBody',
     isFound: ({ their }) =>

@@ -47,7 +47,13 @@ test.for(ALL)(
 )
 
 test("what is the client's fault is a 4xx, but for what we do not know", () => {
-  const unknown = { unknownCoding: 501, unknownMethod: 501, loop: 508, notSwitched: 501, version: 505 }
+  const unknown = {
+    unknownCoding: 501,
+    unknownMethod: 501,
+    loop: 508,
+    notSwitched: 501,
+    version: 505,
+  }
   for (const [name, { status }] of Object.entries(REQUEST_FAULTS)) {
     if (name in unknown) expect(unknown).toHaveProperty(name, status)
     else expect(Math.floor(status / 100)).toBe(4)

@@ -31,7 +31,7 @@ describe('ws.test: what is no upgrade to WebSocket', () => {
     ['another method', UPGRADE.replace('GET ', 'POST ')],
     ['another protocol', UPGRADE.replace(/upgrade: websocket/i, 'Upgrade: h2c')],
     ['no protocol', UPGRADE.replace(/upgrade: websocket\r\n/i, '')],
-  ])('%s is never a tunnel', async ([, text]) => {
+  ] as const)('%s is never a tunnel', async ([, text]) => {
     const upstream = await startUpstream()
     const proxy = await startProxy({ stable: [upstream.port] })
     const client = await connectClient(proxy.port)
@@ -71,13 +71,13 @@ describe('ws.test: the answer to an upgrade', () => {
 
 describe('ws.test: who leaves', () => {
   test('a client that leaves before the answer takes the request along', async () => {
-    let gone: Promise<unknown> | null = null
-    const { client, proxy } = await upgrade((request) => {
-      gone = request.gone()
-    })
-    await eventually(() => gone).not.toBeNull()
+    const upstream = await startSwitching('')
+    const proxy = await startProxy({ stable: [upstream.port] })
+    const client = await connectClient(proxy.port)
+    client.send(UPGRADE)
+    await eventually(() => upstream.switched.length).toBe(1)
     client.reset()
-    expect(await gone!).not.toBe('open')
+    expect(await upstream.switched[0]!.reader.end()).not.toBe('open')
     expect(proxy.counted().clientAborts).toBe(1)
   })
 

@@ -240,8 +240,17 @@ const GOOD: readonly GoodCase[] = [
       'Host: a',
       'Connection: keep-alive, Upgrade',
       'Upgrade: WebSocket',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Version: 13',
     ),
-    means: { isUpgrade: true },
+    means: {
+      isUpgrade: true,
+      lines: [
+        'Host: a',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        'Sec-WebSocket-Version: 13',
+      ],
+    },
   },
   {
     name: 'other upgrades are left out',
