@@ -141,14 +141,19 @@ describe.skipIf(lacks('curl')).for(WAYS)('%s', ([, way]) => {
       response.write('half', () => response.destroy())
     })
     const { code, stdout } = await ask('/')
-    expect([code, stdout.toString()]).toEqual([way.version === '2' ? 92 : 18, 'half'])
+    expect(code).toBe(way.version === '2' ? 92 : 18)
+    // A reset stream may lose what was on its way.
+    expect('half'.startsWith(stdout.toString())).toBe(true)
   })
 })
 
-/** Not with prior knowledge: curl 7.88 breaks its second request there, whoever serves it. */
-const REUSING = WAYS.filter(([name]) => name !== 'HTTP/2 with prior knowledge')
+/**
+ * Not with prior knowledge: curl 7.88 breaks its second request there, and may lose an answer that comes before its body
+ * is sent, whoever serves it.
+ */
+const SOUND = WAYS.filter(([name]) => name !== 'HTTP/2 with prior knowledge')
 
-test.skipIf(lacks('curl')).for(REUSING)('%s: two requests share a connection', async ([, way]) => {
+test.skipIf(lacks('curl')).for(SOUND)('%s: two requests share a connection', async ([, way]) => {
   const upstream = await serve(answerTold)
   const proxy = await startProxy({ stable: [upstream.port], listener: way.listener })
   const base = `${way.scheme}://127.0.0.1:${proxy.port}`
@@ -206,18 +211,6 @@ describe.skipIf(lacks('curl')).for(WAYS.slice(1))('%s, being no older than 1.1',
     expect(stdout.toString().endsWith(sha256(body))).toBe(true)
     expect(waited).toBe(0)
   })
-
-  test('a body that the upstream does not want is not sent', async () => {
-    const body = randomBytes(2 * MIB)
-    const { ask, proxy } = await start(answerHash, (_, response) => {
-      response.writeHead(413, { connection: 'close' })
-      response.end('too large')
-    })
-    const args = ['-H', 'Expect: 100-continue', '--expect100-timeout', '15', '--data-binary', '@-']
-    const { stdout } = await ask([...args, '-w', '\n%{http_code} %{size_upload}'], body)
-    expect(stdout.toString()).toBe('too large\n413 0')
-    expect(proxy.counted().requestBytes).toBe(0)
-  })
 })
 
 describe.skipIf(lacks('curl'))('in HTTP/1.1 alone', () => {
@@ -253,3 +246,21 @@ describe.skipIf(lacks('curl'))('in HTTP/1.1 alone', () => {
     expect(stdout.toString().endsWith('\r\n\r\none two')).toBe(true)
   })
 })
+
+test.skipIf(lacks('curl')).for(SOUND.slice(1))(
+  '%s: a body that the upstream does not want is not sent',
+  async ([, way]) => {
+    const upstream = await serve(answerHash)
+    upstream.server.on('checkContinue', (_, response) => {
+      response.writeHead(413, { connection: 'close' })
+      response.end('too large')
+    })
+    const proxy = await startProxy({ stable: [upstream.port], listener: way.listener })
+    const waiting = ['-H', 'Expect: 100-continue', '--expect100-timeout', '15']
+    const sending = ['--data-binary', '@-', '-w', '\n%{http_code} %{size_upload}']
+    const url = `${way.scheme}://127.0.0.1:${proxy.port}/`
+    const { stdout } = await curl([...way.args, ...waiting, ...sending, url], randomBytes(2 * MIB))
+    expect(stdout.toString()).toBe('too large\n413 0')
+    expect(proxy.counted().requestBytes).toBe(0)
+  },
+)

@@ -1,27 +1,19 @@
 /**
  * Plays one case: the hostile side on bare sockets, and on the other side the strict recording upstream or an
  * honest client.
- *
- * When nothing moves any more is found by asking, not by waiting: the proxy answers a ping after it has read
- * what had arrived, and once several pings have changed nothing, nothing will.
  */
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import { onTestFinished } from 'vitest'
-import { type Client, connectClient } from '../proxy/exchange/client.ts'
-import { valuesOf } from '../proxy/exchange/message.ts'
-import { SocketReader } from '../proxy/exchange/reader.ts'
+import { connectClient } from '../proxy/exchange/client.ts'
 import { answerOk, type Received, type Script } from '../proxy/exchange/upstream.ts'
-import { readAnswers } from './answers.ts'
+import { Bench, connectHttp2, type Http2Listener } from './bench.ts'
 import { expand, type HostileCase } from './cases.ts'
-import { Answers, FrameReader, PREFACE } from './frames.ts'
+import { PREFACE } from './frames.ts'
 import type { Outcome } from './outcome.ts'
-import { Http2Recorder, NEXT, type Recorder } from './recorder.ts'
-import type { Facing, ListenerName, Reading, Target } from './target.ts'
+import { Http2Recorder, type Recorder } from './recorder.ts'
+import type { Facing, ListenerName, Target } from './target.ts'
 
-const QUIET_PINGS = 6
 const FLOOD_NOTICED_MS = 500
 const CUT_COUNT = 24
 const HTTP1: Facing = { protocol: 'http1', isTrusted: false }
@@ -50,7 +42,7 @@ export function playClient(listener: ListenerName, protocol: Facing['protocol'] 
 
 /** Plays a hostile client over HTTP/2: with prior knowledge, or agreed on by ALPN. `isCut`: its bytes come in small pieces. */
 export function playHttp2Client(
-  listener: 'http2' | 'both' | 'tls',
+  listener: Http2Listener,
   {
     isCut = false,
     protocol = 'http1',
@@ -152,151 +144,4 @@ async function pour(socket: Socket, unit: Buffer): Promise<void> {
   while (!socket.destroyed && socket.writable) {
     if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
   }
-}
-
-interface Http2Client {
-  readonly socket: Socket
-  readonly reader: SocketReader
-}
-
-async function connectHttp2(
-  port: number,
-  listener: 'http2' | 'both' | 'tls',
-): Promise<Http2Client> {
-  if (listener !== 'tls') return connectClient(port)
-  const options = { servername: 'a.example', rejectUnauthorized: false, allowHalfOpen: true }
-  const socket = connectTls({ port, host: '127.0.0.1', ALPNProtocols: ['h2'], ...options })
-  onTestFinished(() => void socket.destroy())
-  const reader = new SocketReader(socket)
-  await once(socket, 'secureConnect')
-  return { socket, reader }
-}
-
-class Bench {
-  readonly #target: Target
-  readonly #recorder: Recorder
-  readonly #startMs = performance.now()
-  #before: Reading
-  #isCollected = false
-
-  static async start(target: Target, recorder: Recorder, facing: Facing): Promise<Bench> {
-    return new Bench(target, recorder, await target.face(recorder, facing))
-  }
-
-  private constructor(target: Target, recorder: Recorder, before: Reading) {
-    this.#target = target
-    this.#recorder = recorder
-    this.#before = before
-  }
-
-  /** From now on memory is compared with that of now, without what is no longer used. */
-  async forget(): Promise<void> {
-    this.#isCollected = true
-    this.#before = await this.#target.collect()
-  }
-
-  /** Plays the whole connection so many times, one after the other. */
-  async repeat(one: HostileCase, listener: 'http2' | 'both' | 'tls', count: number): Promise<void> {
-    const { bytes } = expand(one)
-    for (let index = 0; index < count; index++) {
-      const { socket, reader } = await connectHttp2(this.#target.port(listener), listener)
-      socket.write(bytes)
-      await reader.end()
-      socket.destroy()
-    }
-  }
-
-  /** The name by which the proxy is known in Via. */
-  async findProxyName(listener: ListenerName): Promise<string> {
-    const client = await connectClient(this.#target.port(listener))
-    await client.get(NEXT)
-    const [entry] = await this.#recorder.entries()
-    return valuesOf(entry!.head, 'via')[0]!.split(' ')[1]!
-  }
-
-  /** Resolves when nothing moves any more. */
-  async rest(reader: SocketReader): Promise<void> {
-    let seen = ''
-    for (let quiet = 0; quiet < QUIET_PINGS; quiet++) {
-      await this.#target.ping()
-      const now = `${reader.receivedBytes} ${reader.ending} ${this.#recorder.byteCount}`
-      if (now !== seen) quiet = 0
-      seen = now
-    }
-  }
-
-  async http1Outcome(client: Client, method: string): Promise<Outcome> {
-    const { reader } = client
-    const clientText = reader.unread
-    return {
-      ...(await this.#outcome(reader)),
-      ...readAnswers(clientText, { method, isEnded: reader.ending === 'ended' }),
-      clientText,
-      resets: [],
-      goaways: [],
-    }
-  }
-
-  async http2Outcome({ reader }: Http2Client): Promise<Outcome> {
-    const answers = new Answers()
-    const bytes = Buffer.from(reader.unread, 'latin1')
-    for (const one of new FrameReader().read(bytes)) answers.add(one)
-    const streams = [...answers.streams].toSorted(([a], [b]) => a - b).map(([, stream]) => stream)
-    const answered = streams.filter(({ heads }) => heads.length > 0)
-    const texts = answered.map(({ heads, body }) => [...heads.map(textOf), body].join('\r\n'))
-    return {
-      ...(await this.#outcome(reader)),
-      statuses: answered.map(({ heads }) => Number(heads[0]![0]![1])),
-      clientText: texts.join('\r\n'),
-      head: textOf(answered.at(-1)?.heads[0] ?? []),
-      body: answered.at(-1)?.body ?? '',
-      isComplete: answered.every(({ isEnded, reset }) => isEnded && reset === null),
-      resets: streams.flatMap(({ reset }) => reset ?? []),
-      goaways: answers.goaways,
-    }
-  }
-
-  /** What does not depend on the client's protocol. Asks once more, which has to be answered well. */
-  async #outcome(reader: SocketReader) {
-    const isClosed = reader.ending !== 'open'
-    const elapsedMs = performance.now() - this.#startMs
-    const reading = this.#isCollected ? await this.#target.collect() : await this.#target.ping()
-    const { residentBytes, eventLoopDelayMs, counts } = reading
-    const { text: upstreamText, mostConcurrent, faults } = this.#recorder
-    const other = await connectClient(this.#target.port('http1'))
-    const plain = await other.get(NEXT)
-    if (plain.status !== 200) throw new Error(`A plain request was answered ${plain.status}`)
-    const entries = await this.#recorder.entries()
-    const requests = entries.filter(({ target }) => target !== NEXT)
-    const next = entries.findLast(({ target }) => target === NEXT)
-    return {
-      isClosed,
-      elapsedMs,
-      requests,
-      upstreamText,
-      // What goes through a tunnel is nobody's HTTP.
-      faults: requests.some(({ head }) => valuesOf(head, 'upgrade').length > 0) ? [] : faults,
-      mostConcurrent,
-      isReused: requests.some((one) => one.connection === next?.connection),
-      rssGrowthBytes: residentBytes - this.#before.residentBytes,
-      eventLoopDelayMs,
-      counts: countsSince(this.#before, counts),
-    }
-  }
-}
-
-function countsSince(before: Reading, now: Reading['counts']): Reading['counts'] {
-  if (now === null || before.counts === null) return null
-  const had = before.counts
-  return {
-    started: now.started - had.started,
-    finished: now.finished - had.finished,
-    errors: now.errors - had.errors,
-    clientAborts: now.clientAborts - had.clientAborts,
-    upstreamFailures: now.upstreamFailures - had.upstreamFailures,
-  }
-}
-
-function textOf(fields: readonly (readonly [string, string])[]): string {
-  return fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
 }

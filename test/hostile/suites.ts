@@ -24,14 +24,6 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
     'nghttp2 reads no PRIORITY frame, since they mean nothing any more (RFC 9113 section 5.3.2); many of them are a flood',
 }
 
-/** Cases that Sluice does not pass yet: each has to fail, so that whoever mends it takes it off this list. */
-const KNOWN_FAULTS: Readonly<Record<string, string>> = {
-  'own-h2-cl-zero-with-data': 'content beyond its length ends the whole session, not the stream',
-  'own-h2-cl-too-small': 'content beyond its length ends the whole session, not the stream',
-  'own-h2-cl-too-small-later': 'content beyond its length ends the whole session, not the stream',
-  'own-h2-flood-empty-data-padded': 'DATA with nothing but padding is not counted as empty',
-}
-
 /** Makes a test of each case of the suites; after each the process lives, and serves a plain request. */
 export function runSuites(suites: readonly Suite[], target: () => Target): void {
   describe.each(suites)('$title', ({ side, play, isPlayed = always }) => {
@@ -43,8 +35,6 @@ export function runSuites(suites: readonly Suite[], target: () => Target): void 
       expect(outcome.faults).toEqual([])
       if (one.name in DIFFERENCES) {
         expect(one.tier).toBe('hardening')
-        expect(() => expectAll(one, outcome)).toThrow(/expected/)
-      } else if (one.name in KNOWN_FAULTS) {
         expect(() => expectAll(one, outcome)).toThrow(/expected/)
       } else {
         expectAll(one, outcome)

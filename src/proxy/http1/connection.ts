@@ -133,14 +133,16 @@ export class DownstreamConnection implements ClientConnection, Downstream {
   #enforceDeadline(dueMs: number): void {
     if (this.#exchange.isActive) {
       if (this.#exchange.deadlineMs <= dueMs) this.#exchange.onDeadline()
-    } else if (this.#isHeldBack && !isCrowded(this.#context)) this.#readRest()
-    else if (this.#deadlineMs <= dueMs) this.#onDeadline()
+    } else if (this.#deadlineMs <= dueMs) this.#onDeadline()
+    else if (this.#isHeldBack && !isCrowded(this.#context)) this.#readRest()
   }
 
+  /** Whoever has not taken all gets a reset, with which the kernel forgets its share too. */
   destroy(): void {
     this.#state = CLOSING
     this.#rest = null
-    this.#socket.destroy()
+    if (this.unsentBytes > 0) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   /** Without a length and without chunks only a reset tells that something is missing. */

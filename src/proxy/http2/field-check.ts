@@ -1,5 +1,5 @@
 /**
- * Looks for fields with malformed names or values in the header blocks of a client (HPACK, RFC 7541).
+ * Looks for fields with malformed names or values in the header blocks of a peer (HPACK, RFC 7541).
  *
  * nghttp2 leaves such fields out and tells nobody, but a request that has one is malformed as a whole (RFC 9113
  * section 8.2.1), and node:http2 offers no way to learn of it. So the blocks are read a second time, without making a
@@ -11,17 +11,23 @@ import { BYTE_CLASS } from '../http1/fields.ts'
 import { isBlank } from '../headers.ts'
 import { decodeHuffman, SHORTEST_BITS } from './huffman.ts'
 
-/** Lengths of the names in the static table, from index 1 (RFC 7541 appendix A). */
-const STATIC_NAME_BYTES = [
-  10, 7, 7, 5, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 14, 15, 15, 13, 6, 27, 3, 5, 13, 13, 19, 16, 16, 14,
-  16, 13, 12, 6, 4, 4, 6, 7, 4, 4, 8, 17, 13, 8, 19, 13, 4, 8, 12, 18, 19, 5, 7, 7, 11, 6, 10, 25,
-  17, 10, 4, 3, 16,
-]
+/** The names in the static table, from index 1 (RFC 7541 appendix A). */
+const STATIC_NAMES = (
+  ':authority :method :method :path :path :scheme :scheme :status :status :status :status :status :status :status ' +
+  'accept-charset accept-encoding accept-language accept-ranges accept access-control-allow-origin age allow ' +
+  'authorization cache-control content-disposition content-encoding content-language content-length ' +
+  'content-location content-range content-type cookie date etag expect expires from host if-match ' +
+  'if-modified-since if-none-match if-range if-unmodified-since last-modified link location max-forwards ' +
+  'proxy-authenticate proxy-authorization range referer refresh retry-after server set-cookie ' +
+  'strict-transport-security transfer-encoding user-agent vary via www-authenticate'
+).split(' ')
 /** What an entry counts beyond its bytes. */
 const ENTRY_BYTES = 32
 /** The size that we allow, as all do who do not say otherwise. */
 const TABLE_BYTES = 4096
 const COLON = 0x3a
+/** Characters of `literals`, beyond which none is added. */
+const LITERALS_LIMIT = 4_000
 
 export const SOUND = 0
 /** A field is malformed. */
@@ -37,6 +43,11 @@ interface Entry {
 }
 
 export class FieldCheck {
+  /** Whether `literals` are kept, at the cost of a string each. */
+  keepsLiterals = false
+  /** The fields of the last block that were not taken from the table, as lines, so far as they are kept. */
+  literals = ''
+
   /** Oldest first. */
   readonly #entries: Entry[] = []
   #tableBytes = 0
@@ -48,13 +59,15 @@ export class FieldCheck {
   #stringBytes = 0
   #isSound = true
   #isReadable = true
+  #text = ''
   #decoded = new Uint8Array(1024)
 
-  /** Reads a whole header block; all of a client's have to come by, in order. */
+  /** Reads a whole header block; all of a peer's have to come by, in order. */
   read(block: Uint8Array): number {
     this.#bytes = block
     this.#at = 0
     this.#end = block.length
+    this.literals = ''
     let isSound = true
     while (this.#at < this.#end && this.#isReadable) {
       if (!this.#readField(block[this.#at]!)) isSound = false
@@ -67,7 +80,7 @@ export class FieldCheck {
   #readField(first: number): boolean {
     if (first >= 0x80) {
       const index = this.#readInteger(7)
-      if (index > 0 && index <= STATIC_NAME_BYTES.length) return true
+      if (index > 0 && index <= STATIC_NAMES.length) return true
       return this.#entry(index)?.isSound ?? true
     }
     if (first >= 0x40) return this.#readLiteral(6, true)
@@ -82,26 +95,33 @@ export class FieldCheck {
     const index = this.#readInteger(prefixBits)
     let nameBytes = 0
     let hasSoundName = true
+    this.#text = STATIC_NAMES[index - 1] ?? '?'
     if (index === 0) {
       this.#readString(true)
       nameBytes = this.#stringBytes
       hasSoundName = this.#isSound
-    } else if (index <= STATIC_NAME_BYTES.length) {
-      nameBytes = STATIC_NAME_BYTES[index - 1]!
+    } else if (index <= STATIC_NAMES.length) {
+      nameBytes = STATIC_NAMES[index - 1]!.length
     } else {
       const entry = this.#entry(index)
       nameBytes = entry?.nameBytes ?? 0
       hasSoundName = entry?.hasSoundName ?? true
     }
+    const name = this.#text
     this.#readString(false)
+    if (this.keepsLiterals && this.#isReadable) this.#keep(name)
     const isSound = hasSoundName && this.#isSound
     const byteCount = nameBytes + this.#stringBytes + ENTRY_BYTES
     if (isAdded) this.#add({ nameBytes, byteCount, hasSoundName, isSound })
     return isSound
   }
 
+  #keep(name: string): void {
+    if (this.literals.length < LITERALS_LIMIT) this.literals += `${name}: ${this.#text}\r\n`
+  }
+
   #entry(index: number): Entry | undefined {
-    const entry = this.#entries[this.#entries.length - (index - STATIC_NAME_BYTES.length)]
+    const entry = this.#entries[this.#entries.length - (index - STATIC_NAMES.length)]
     if (entry === undefined) this.#isReadable = false
     return entry
   }
@@ -168,6 +188,7 @@ export class FieldCheck {
     { start, end, isName }: { start: number; end: number; isName: boolean },
   ): void {
     this.#stringBytes = end - start
+    if (this.keepsLiterals) this.#text = Buffer.from(bytes.subarray(start, end)).toString('latin1')
     this.#isSound = isName ? isSoundName(bytes, start, end) : isSoundValue(bytes, start, end)
   }
 }

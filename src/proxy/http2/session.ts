@@ -18,9 +18,12 @@ import { THREAD } from '../../analyzer/tally.ts'
 import type { ThreadContext } from '../context.ts'
 import type { ClientConnection } from '../downstream.ts'
 import type { Peer } from '../forwarding.ts'
+import { recordUnread } from '../outcome.ts'
 import { Allowance } from './allowance.ts'
-import { type FrameListener, FrameWatch } from './frame-watch.ts'
+import { endOnlyWhenTold } from './breach.ts'
+import { type FrameListener, FrameWatch, PREFACE_BYTES } from './frame-watch.ts'
 import { RequestText } from './request-text.ts'
+import { errorName, type SentListener, SentWatch } from './sent-watch.ts'
 import { ClientStream, type StreamOwner } from './stream.ts'
 import { WatchedSocket } from './watched-socket.ts'
 
@@ -34,10 +37,12 @@ const STREAM_BUFFER_BYTES = 16 * 1024
 const EXTRA_FIELDS = 32
 /** What a field counts beyond its bytes (RFC 9113 section 6.5.2). */
 const FIELD_OVERHEAD_BYTES = 32
-/** Frames that break a rule but not the connection, and streams beyond the limit. */
-const INVALID_FRAME_LIMIT = 100
+/** Streams beyond the limit. */
+const REJECTED_LIMIT = 100
+/** Frames that break a rule but not the connection: beyond our count of the resets that follow. */
+const INVALID_FRAME_LIMIT = 1_000
 
-/** Streams reset by the client or for its fault; each one that is answered gives one back. */
+/** Streams reset by the client or for its fault; each one whose answer has begun gives one back. */
 const RESETS = { burst: 200, perSecond: 33 }
 /** Of nghttp2's own count, which gives none back: beyond ours. */
 const NGHTTP2_RESETS = { burst: 10_000, perSecond: 1_000 }
@@ -46,6 +51,8 @@ const CONTROL_FRAMES = { burst: 1_000, perSecond: 100 }
 /** Such frames that each stream, and each KiB sent, may bring along: mostly WINDOW_UPDATE. */
 const FRAMES_PER_STREAM = 4
 const FRAMES_PER_SENT_BYTE = 1 / 1024
+/** A server's side begins with its first frame. */
+const NO_PREFACE = 0
 /** An empty DATA frame counts as so many: there is no use for it. */
 const EMPTY_DATA_FRAMES = 10
 /** Streams that were found to be malformed and did not come to be. */
@@ -65,17 +72,26 @@ const LINGER_MS = 2_000
  */
 const NOTICE = Buffer.from('0000080700000000007fffffff00000000', 'hex')
 
-export class Http2Session implements ClientConnection, StreamOwner, FrameListener {
+/** Codes with which streams are reset that are no fault of the client's. */
+const OUR_RESETS: ReadonlySet<number> = new Set([
+  constants.NGHTTP2_NO_ERROR,
+  constants.NGHTTP2_INTERNAL_ERROR,
+  constants.NGHTTP2_CANCEL,
+  constants.NGHTTP2_REFUSED_STREAM,
+])
+
+export class Http2Session implements ClientConnection, StreamOwner, FrameListener, SentListener {
   readonly peer: Peer
   readonly requestText: RequestText = new RequestText()
   readonly #context: ThreadContext
   readonly #socket: Socket
   readonly #watched: WatchedSocket
   readonly #session: ServerHttp2Session
-  readonly #streams = new Set<ClientStream>()
+  readonly #streams = new Map<number, ClientStream>()
   readonly #resets: Allowance
   readonly #controlFrames: Allowance
-  readonly #watch: FrameWatch = new FrameWatch(this)
+  readonly #watch: FrameWatch = new FrameWatch(this, PREFACE_BYTES)
+  readonly #sentWatch: SentWatch = new SentWatch(this, NO_PREFACE)
   /** While there are no streams, or while it closes. */
   #deadlineMs: number
   #isDraining = false
@@ -94,12 +110,15 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
     this.#resets = new Allowance({ ...RESETS, nowMs: context.nowMs })
     this.#controlFrames = new Allowance({ ...CONTROL_FRAMES, nowMs: context.nowMs })
     this.#deadlineMs = context.nowMs + timeouts.headMs
-    socket.on('end', () => socket.destroy())
-    this.#watched = new WatchedSocket(socket, (bytes) => this.#onBytes(bytes))
+    if (context.table.tellsRefusals) this.#watch.keepLiterals()
+    this.#watched = new WatchedSocket(socket, {
+      onRead: (bytes) => this.#onBytes(bytes),
+      onWrite: (bytes) => this.#sentWatch.read(bytes),
+    })
     this.#session = performServerHandshake(this.#watched, {
       maxHeaderListPairs: limits.headerCount + EXTRA_FIELDS,
       maxSessionInvalidFrames: INVALID_FRAME_LIMIT,
-      maxSessionRejectedStreams: INVALID_FRAME_LIMIT,
+      maxSessionRejectedStreams: REJECTED_LIMIT,
       streamResetBurst: NGHTTP2_RESETS.burst,
       streamResetRate: NGHTTP2_RESETS.perSecond,
       strictSingleValueFields: false,
@@ -112,6 +131,7 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
           limits.headBytes + FIELD_OVERHEAD_BYTES * (limits.headerCount + EXTRA_FIELDS),
       },
     })
+    endOnlyWhenTold(this.#session)
     this.#session.setLocalWindowSize(SESSION_WINDOW_BYTES)
     this.#session
       .on('stream', (stream, _fields, flags, raw) => this.#onStream(stream, flags, raw))
@@ -134,7 +154,7 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
   #onStream(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
     const opened = new ClientStream(this.#context, this, { stream, isWhole })
-    this.#streams.add(opened)
+    this.#streams.set(stream.id!, opened)
     opened.begin(raw)
     this.#controlFrames.give(FRAMES_PER_STREAM)
   }
@@ -177,18 +197,45 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
   }
 
   onSkippedStream(): void {
-    this.#end('protocol', 'stream numbers go back')
+    this.#end('protocol', 'stream numbers go back', constants.NGHTTP2_PROTOCOL_ERROR)
   }
 
   takeUnsound(streamId: number | undefined): boolean {
     return this.#unsound.size > 0 && streamId !== undefined && this.#unsound.delete(streamId)
   }
 
-  onStreamClosed(stream: ClientStream, isFault: boolean): void {
-    this.#streams.delete(stream)
+  foundIn(streamId: number | undefined): string {
+    return this.#watch.saidBy(streamId)
+  }
+
+  onStreamClosed(streamId: number, wasOfUse: boolean): void {
+    this.#streams.delete(streamId)
     if (this.#streams.size === 0) this.#armDeadline()
-    if (isFault) this.onReset()
-    else this.#resets.give(1)
+    if (wasOfUse) this.#resets.give(1)
+  }
+
+  /** nghttp2 has found a request malformed, or the content of one; mostly before there is a stream. */
+  onResetSent(streamId: number, code: number): void {
+    if (OUR_RESETS.has(code)) return
+    const stream = this.#streams.get(streamId)
+    if (stream === undefined) this.#recordUnread(streamId, code)
+    else stream.onBreach()
+    this.onReset()
+  }
+
+  #recordUnread(streamId: number, code: number): void {
+    const isTooMuch = code === constants.NGHTTP2_ENHANCE_YOUR_CALM
+    const found = this.#watch.saidBy(streamId) || errorName(code)
+    recordUnread(this.#context, this.peer, {
+      fault: isTooMuch ? 'headTooLarge' : 'malformed',
+      found,
+    })
+  }
+
+  /** Not at once, as nghttp2 is still writing. */
+  onGoawaySent(code: number): void {
+    if (code === constants.NGHTTP2_NO_ERROR || this.#session.destroyed) return
+    process.nextTick(() => this.#end('protocol', errorName(code), code))
   }
 
   #armDeadline(): void {
@@ -198,7 +245,7 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
   }
 
   sweep(dueMs: number): void {
-    for (const stream of this.#streams) stream.sweep(dueMs)
+    for (const stream of this.#streams.values()) stream.sweep(dueMs)
     if (this.#closesAtMs <= dueMs) this.#close()
     if (this.#streams.size > 0 || this.#deadlineMs > dueMs) return
     if (this.#session.closed || this.#session.destroyed) this.#socket.destroy()
@@ -207,16 +254,14 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
 
   /** Ends the session, and all that is under way on it. `found`: of what there was too much. */
   #refuse(found: string): void {
-    this.#end('flood', found)
+    this.#end('flood', found, constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
 
-  #end(reason: 'flood' | 'protocol', found: string): void {
+  #end(reason: 'flood' | 'protocol', found: string, code: number): void {
     if (this.#isRefused) return
     this.#isRefused = true
     this.#context.refusals.connection(reason, this.peer.address, found)
     this.#deadlineMs = this.#context.nowMs + LINGER_MS
-    const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_PROTOCOL_ERROR } = constants
-    const code = reason === 'flood' ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR
     this.#session.destroy(new Error(found), code)
   }
 

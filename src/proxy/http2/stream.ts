@@ -21,7 +21,7 @@ import { Pace } from '../pace.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { type RequestText, trailerText } from './request-text.ts'
 
-const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_INTERNAL_ERROR } = constants
 
 /** The session, as its streams know it. */
 export interface StreamOwner {
@@ -31,8 +31,10 @@ export interface StreamOwner {
   readonly requestText: RequestText
   /** Whether the stream has a malformed field that nghttp2 has left out; asked once. */
   takeUnsound(streamId: number | undefined): boolean
-  /** `isFault`: it was reset because the client broke a rule. */
-  onStreamClosed(stream: ClientStream, isFault: boolean): void
+  /** What the stream's header block said in so many words, where that is kept. */
+  foundIn(streamId: number | undefined): string
+  /** `wasOfUse`: its answer has begun, and it did not end for a fault of the client's. */
+  onStreamClosed(streamId: number, wasOfUse: boolean): void
 }
 
 export class ClientStream implements Downstream {
@@ -52,6 +54,8 @@ export class ClientStream implements Downstream {
   #trailers = ''
   /** We have reset it, or cut it off with its session. */
   #isCut = false
+  /** It was reset because the client broke a rule. */
+  #isFault = false
   /** While no exchange is active. */
   #deadlineMs = Infinity
   readonly #pace = new Pace()
@@ -105,7 +109,9 @@ export class ClientStream implements Downstream {
 
   #begin(raw: readonly string[]): void {
     const text = this.#owner.requestText
-    if (this.#owner.takeUnsound(this.#stream.id)) return this.#refuse('malformed', '', raw)
+    if (this.#owner.takeUnsound(this.#stream.id)) {
+      return this.#refuse('malformed', this.#owner.foundIn(this.#stream.id), raw)
+    }
     if (!text.read(raw, this.#isRequestDone)) return this.#refuse(text.fault, text.found, raw)
     const head = this.#parse(text.text)
     if (head.fault !== null) return this.#refuse(head.fault, text.text, raw)
@@ -131,6 +137,7 @@ export class ClientStream implements Downstream {
     if (head.bodyKind === BY_LENGTH) this.#contentLength = head.contentLength
     this.#stream
       .on('aborted', () => this.#guard(() => this.#onAborted()))
+      .on('end', () => this.#guard(() => this.#onEnd()))
       .on('trailers', (_fields, _flags, raw) => this.#guard(() => this.#onTrailers(raw)))
   }
 
@@ -187,9 +194,10 @@ export class ClientStream implements Downstream {
     else this.#trailers = passedTrailers(text)
   }
 
+  /** Without content it may come before there is an upstream, as nothing has to be read for it. */
   #onEnd(): void {
     this.#isRequestDone = true
-    if (!this.#exchange.takesBody) return
+    if (!this.#exchange.isActive) return
     if (this.#contentLength >= 0 && this.#bodyBytes !== this.#contentLength) {
       return this.refuseBody('badLength')
     }
@@ -205,13 +213,10 @@ export class ClientStream implements Downstream {
     if (this.#isReading) return void this.#stream.resume()
     if (this.#isRequestDone) return
     this.#isReading = true
-    this.#stream
-      .on('data', (bytes: Buffer) => this.#guard(() => this.#onData(bytes)))
-      .on('end', () => this.#guard(() => this.#onEnd()))
+    this.#stream.on('data', (bytes: Buffer) => this.#guard(() => this.#onData(bytes)))
   }
 
   refuseBody(fault: RequestFault): void {
-    this.#context.refusals.request(fault, this.peer.address, '')
     this.#exchange.onRequestFault(fault)
   }
 
@@ -266,12 +271,19 @@ export class ClientStream implements Downstream {
     if (!this.#isCut) this.#stream.destroy()
   }
 
+  /** nghttp2 resets the stream for a fault of the client's; `close` follows. */
+  onBreach(): void {
+    this.#isFault = true
+    // What breaks a length that was said does not come to be content.
+    const fault = this.#contentLength >= 0 ? 'badLength' : 'malformed'
+    this.#guard(() => this.#exchange.onRequestFault(fault))
+  }
+
   #onClose(): void {
-    const { rstCode } = this.#stream
-    const isFault = !this.#isCut && rstCode !== NGHTTP2_NO_ERROR && rstCode !== NGHTTP2_CANCEL
+    const { headersSent, id } = this.#stream
     this.#isCut = true
     this.#exchange.onClientGone()
-    this.#owner.onStreamClosed(this, isFault)
+    this.#owner.onStreamClosed(id!, headersSent && !this.#isFault)
   }
 }
 

@@ -171,8 +171,7 @@ export class Handshake implements ClientConnection {
     if (secure.alpnProtocol === 'h2') {
       this.#finish(new Http2Session(this.#context, peer, secure))
     } else if (http1) {
-      const { scratch } = this.#context.buffers
-      const attach = (onRead: OnRead): Socket => adoptSecure(secure, { raw, scratch, onRead })
+      const attach = (onRead: OnRead): Socket => adoptSecure(secure, raw, onRead)
       this.#finish(new DownstreamConnection(this.#context, peer, attach))
     } else {
       this.#refuse('preface', 'no protocol agreed on by ALPN')

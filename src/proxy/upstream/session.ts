@@ -11,6 +11,7 @@ import {
   type ClientHttp2Stream,
   type ClientSessionOptions,
   connect,
+  constants,
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -18,7 +19,9 @@ import { TLSSocket } from 'node:tls'
 import { THREAD } from '../../analyzer/tally.ts'
 import type { ThreadContext } from '../context.ts'
 import type { UpstreamFailure } from '../failure.ts'
-import { FrameWatch } from '../http2/frame-watch.ts'
+import { endOnlyWhenTold } from '../http2/breach.ts'
+import { FrameWatch, PREFACE_BYTES } from '../http2/frame-watch.ts'
+import { SentWatch } from '../http2/sent-watch.ts'
 import { WatchedSocket } from '../http2/watched-socket.ts'
 import type { Limits } from '../snapshot.ts'
 import { connectedEvent, dial, dialFailure } from './dial.ts'
@@ -50,6 +53,8 @@ const DEAD_MS = 5_000
 
 /** A server begins with its first frame. */
 const NO_PREFACE = 0
+/** Streams with malformed fields that nobody has asked about. */
+const UNSOUND_LIMIT = 1_000
 
 /** What is bounded for clients is not for upstreams, of which there are few, and they are ours. */
 const NO_INTEREST = {
@@ -92,8 +97,12 @@ export class UpstreamSession {
   /** Streams with a malformed field, by number. */
   readonly #unsound = new Set<number>()
   readonly #watch = new FrameWatch(
-    { ...NO_INTEREST, onUnsoundFields: (id) => this.#unsound.add(id) },
+    { ...NO_INTEREST, onUnsoundFields: (id) => this.#onUnsoundFields(id) },
     NO_PREFACE,
+  )
+  readonly #sentWatch = new SentWatch(
+    { onResetSent: ignore, onGoawaySent: (code) => this.#onGoawaySent(code) },
+    PREFACE_BYTES,
   )
 
   constructor(context: ThreadContext, endpoint: Endpoint) {
@@ -169,9 +178,9 @@ export class UpstreamSession {
     return stream
   }
 
-  /** Whether a field of the stream was malformed, which nghttp2 leaves out and tells nobody. */
+  /** Whether a field of the stream was malformed, which nghttp2 leaves out and tells nobody; asked once. */
   isUnsound(stream: ClientHttp2Stream): boolean {
-    return this.#unsound.size > 0 && this.#unsound.has(stream.id!)
+    return this.#unsound.size > 0 && this.#unsound.delete(stream.id!)
   }
 
   leave(stream: UpstreamStream): void {
@@ -225,7 +234,10 @@ export class UpstreamSession {
   #onConnect(): void {
     const socket = this.#socket
     if (socket instanceof TLSSocket && socket.alpnProtocol !== 'h2') return this.#fail('protocol')
-    const watched = new WatchedSocket(socket, (bytes) => this.#onBytes(bytes))
+    const watched = new WatchedSocket(socket, {
+      onRead: (bytes) => this.#onBytes(bytes),
+      onWrite: (bytes) => this.#sentWatch.read(bytes),
+    })
     const session = connect(
       `http://${authorityOf(this.endpoint)}`,
       sessionOptions(watched, this.context.table.limits),
@@ -235,6 +247,7 @@ export class UpstreamSession {
       .on('close', () => socket.destroySoon())
       .on('goaway', (_, lastStreamId) => this.#onGoaway(lastStreamId))
       .on('remoteSettings', () => this.#onSettings(session))
+    endOnlyWhenTold(session)
     session.setLocalWindowSize(SESSION_WINDOW_BYTES)
     this.#session = session
     this.isConnected = true
@@ -246,6 +259,21 @@ export class UpstreamSession {
     this.heardMs = this.context.nowMs
     this.#watch.read(bytes)
     return true
+  }
+
+  #onUnsoundFields(streamId: number): void {
+    this.#unsound.add(streamId)
+    if (this.#unsound.size > UNSOUND_LIMIT) this.#failLater()
+  }
+
+  /** nghttp2 has found what the peer sends to be no HTTP/2. */
+  #onGoawaySent(code: number): void {
+    if (code !== constants.NGHTTP2_NO_ERROR && !this.#session!.destroyed) this.#failLater()
+  }
+
+  /** Not at once, as nghttp2 is at work. */
+  #failLater(): void {
+    process.nextTick(() => this.#fail('protocol'))
   }
 
   #onSettings({ remoteSettings }: ClientHttp2Session): void {

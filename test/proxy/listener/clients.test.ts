@@ -121,7 +121,7 @@ describe('what is told', () => {
   test.each([
     ['URI:spiffe://test/client', ['spiffe://test/client']],
     ['DNS:a.example, URI:urn:a, IP Address:127.0.0.1, URI:urn:b', ['urn:a', 'urn:b']],
-    ['URI:"urn:a,b"', ['"urn:a,b"']],
+    ['URI:"urn:a\\u002cb", URI:urn:c', ['"urn:a,b"', 'urn:c']],
     ['URI:urn:a;x=1', ['"urn:a;x=1"']],
     ['URI:"urn:a, URI:urn:admin"', []],
     ['URI:"urn:\\"a"', []],

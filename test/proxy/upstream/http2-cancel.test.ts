@@ -2,8 +2,17 @@
 
 import { constants } from 'node:http2'
 import { expect, test } from 'vitest'
-import { END_STREAM, frame, HEADERS, headers, RST_STREAM, SETTINGS } from '../../hostile/frames.ts'
+import {
+  DATA,
+  END_STREAM,
+  frame,
+  HEADERS,
+  headers,
+  RST_STREAM,
+  SETTINGS,
+} from '../../hostile/frames.ts'
 import { seededRandom } from '../../sim/random.ts'
+import { ALWAYS } from '../../../src/proxy/upstream/upstream.ts'
 import { eventually } from '../exchange/eventually.ts'
 import type { Asker } from './asker.ts'
 import { startHouse } from './house.ts'
@@ -46,7 +55,31 @@ test('cancelling in the turn in which an answer ends leaves the process alive', 
   await eventually(() => upstream.connections[0]!.count(RST_STREAM)).toBe(20)
 })
 
-test('requests that are given up at any moment leave the process alive and the books balanced', async () => {
+function answerAbc(stream: number): string {
+  return headers(stream, [[':status', '200']]) + frame(DATA, { stream, flags: END_STREAM }, 'abc')
+}
+
+test('cancelling right after the last byte waits until that is sent', async () => {
+  const upstream = await startFrames(({ type, stream }, connection) => {
+    if (type === HEADERS) connection.send(stream === 1 ? OPEN : '', answerAbc(stream))
+  })
+  const house = startHouse(upstream.port)
+  for (let n = 0; n < 20; n++) {
+    const asker = house.ask({ method: 'POST', body: null })
+    asker.onPiece = () => {
+      asker.end()
+      process.nextTick(() => process.nextTick(() => asker.upstream!.close()))
+    }
+    await eventually(() => asker.body).toBe('abc')
+  }
+  await eventually(() => house.endpoint.outstandingCount).toBe(0)
+  const ended = upstream.connections[0]!.frames.filter(
+    ({ type, flags }) => type === DATA && flags === END_STREAM,
+  )
+  expect(ended).toHaveLength(20)
+})
+
+test('requests that are given up at any moment leave the process alive, and the others whole', async () => {
   const random = seededRandom(7)
   const upstream = await startHttp2((stream) => {
     stream.resume().on('aborted', () => undefined)
@@ -54,24 +87,34 @@ test('requests that are given up at any moment leave the process alive and the b
     if (turn < 0.2) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
     stream.respond({ ':status': 200 })
     stream.write('abc')
-    if (turn < 0.6) stream.end()
+    if (turn < 0.6) stream.end('def')
     else setTimeout(() => void stream.end('def'), 3 * random())
   })
   const house = startHouse(upstream.port)
-  const askers: Asker[] = []
+  const kept: Asker[] = []
   for (let n = 0; n < 400; n++) {
     const asker = house.ask({ method: 'POST', body: null })
-    askers.push(asker)
-    const giveUp = (): void => asker.upstream!.close()
     await eventually(() => asker.upstream!.isConnected).toBe(true)
-    const turn = random()
-    if (turn < 0.3) asker.sendData('x'.repeat(Math.floor(20_000 * random())))
-    if (turn > 0.2 && turn < 0.6) asker.end(turn < 0.4 ? 'x-sum: 1\r\n' : '')
-    if (random() < 0.3) asker.onPiece = giveUp
-    else if (random() < 0.7) setTimeout(giveUp, 3 * random())
-    else if (random() < 0.5) giveUp()
+    if (random() < 0.5) asker.sendData('x'.repeat(Math.floor(20_000 * random())))
+    if (random() < 0.5) asker.end(random() < 0.5 ? 'x-sum: 1\r\n' : '')
+    if (n % 4 === 0) kept.push(asker)
+    else giveUpSome(asker, random)
   }
-  for (const { upstream: place } of askers) setTimeout(() => place!.close(), 30)
+  for (const asker of kept) {
+    if (!asker.isRequestDone) asker.end()
+    await asker.settled()
+    if (asker.failure === null) expect([asker.body, asker.trailers]).toEqual(['abcdef', ''])
+    else expect(asker.failure).toEqual({ reason: 'reset', retry: ALWAYS })
+  }
   await eventually(() => house.endpoint.outstandingCount).toBe(0)
-  expect(askers.filter(({ trailers }) => trailers !== null).length).toBeGreaterThan(20)
 })
+
+/** At once, with the first piece of the answer, or in a moment. */
+function giveUpSome(asker: Asker, random: () => number): void {
+  const giveUp = (): void => asker.upstream!.close()
+  const turn = random()
+  if (turn < 0.2) giveUp()
+  else if (turn < 0.4) process.nextTick(giveUp)
+  else if (turn < 0.6) asker.onPiece = giveUp
+  setTimeout(giveUp, 3 * random())
+}

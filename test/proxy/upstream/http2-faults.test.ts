@@ -90,11 +90,11 @@ test.for([
   ],
   ['201 fields', [head(Array.from({ length: 201 }, () => ['a', 'b']))], 'headTooLarge', NEVER],
   ['a head of 5 000 bytes', [head([['x-a', 'b'.repeat(5_000)]])], 'headTooLarge', NEVER],
-  ['content before a head', [data('abc')], 'reset', NEVER],
+  ['content before a head', [data('abc')], 'protocol', NEVER],
   [
     'a push',
     [frame(PUSH_PROMISE, { stream: 1, flags: 4 }, word(2) + encodeHeaders([[':method', 'GET']]))],
-    'reset',
+    'protocol',
     NEVER,
   ],
   [
@@ -109,7 +109,7 @@ test.for([
     'protocol',
     NEVER,
   ],
-  ['what is no HTTP/2 at all', ['HTTP/1.1 400 Bad Request\r\n\r\n'], 'reset', NEVER],
+  ['what is no HTTP/2 at all', ['HTTP/1.1 400 Bad Request\r\n\r\n'], 'protocol', NEVER],
 ] as const)('%s', async ([, frames, reason, retry]) => {
   const upstream = await startAnswering(...frames)
   const asker = await startHouse(upstream.port).ask().settled()
@@ -125,18 +125,18 @@ function continuations(count: number): string[] {
 
 /** After a head of unknown length and `abc`. */
 test.for([
-  ['a reset', reset(INTERNAL_ERROR)],
-  ['a reset without an error', reset(NO_ERROR)],
-  ['a cancellation', reset(CANCEL)],
-  ['REFUSED_STREAM', reset(REFUSED_STREAM)],
-  ['a GOAWAY for an error', goaway(1, ENHANCE_YOUR_CALM)],
-  ['trailers that do not end it', headers(1, [['x-a', 'b']])],
-  ['a pseudo-header field in trailers', headers(1, [[':status', '200']], END_STREAM)],
-  ['a frame that is none', frame(DATA, { stream: 0 }, 'abc')],
-] as const)('an answer that ends in %s is not whole', async ([, broken]) => {
+  ['a reset', reset(INTERNAL_ERROR), 'incomplete'],
+  ['a reset without an error', reset(NO_ERROR), 'incomplete'],
+  ['a cancellation', reset(CANCEL), 'incomplete'],
+  ['REFUSED_STREAM', reset(REFUSED_STREAM), 'incomplete'],
+  ['a GOAWAY for an error', goaway(1, ENHANCE_YOUR_CALM), 'incomplete'],
+  ['trailers that do not end it', headers(1, [['x-a', 'b']]), 'incomplete'],
+  ['a pseudo-header field in trailers', headers(1, [[':status', '200']], END_STREAM), 'incomplete'],
+  ['a frame that is none', frame(DATA, { stream: 0 }, 'abc'), 'protocol'],
+] as const)('an answer that ends in %s is not whole', async ([, broken, reason]) => {
   const upstream = await startAnswering(head([]), data('abc'), broken)
   const asker = await startHouse(upstream.port).ask().settled()
-  expect(asker.failure).toEqual({ reason: 'incomplete', retry: NEVER })
+  expect(asker.failure).toEqual({ reason, retry: NEVER })
   expect([asker.head!.status, asker.trailers]).toEqual([200, null])
 })
 
