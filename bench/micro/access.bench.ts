@@ -59,7 +59,7 @@ function createRecord(accessLog: AccessLog | null) {
       wallMs: () => Date.now(),
     },
   })
-  context.use(compileTable(snapshotOf([ROUTE], { accessLog }), context.endpoints))
+  context.use(compileTable(snapshotOf([ROUTE], { accessLog }), context))
   context.requestHead.parse(HEAD, 0, HEAD.length)
   const record = new AccessRecord(context)
   function serve(count: number): void {

@@ -1,16 +1,28 @@
 /**
- * Success criteria as people write them: `error_rate<1%, latency_p95<2s, requests>=100`.
+ * Success criteria as people write them: `error_rate<1%, latency_p95<stable*1.2+5ms, custom.conversion>95`.
  *
  * A short fixed grammar, read by hand so that each fault has a place. A general expression language was
- * rejected: each of the three forms has its own statistics, and what cannot be written cannot be wrong.
+ * rejected: each of the forms has its own statistics, and what cannot be written cannot be wrong.
  *
  *     criteria  = [ criterion *( "," criterion ) ]
- *     criterion = "error_rate" ( "<" | "<=" ) ( percent "%" | ratio )
- *               | "latency_p" quantile ( "<" | "<=" ) number ( "us" | "ms" | "s" )
+ *     criterion = "error_rate" ( "<" | "<=" ) ( percent "%" | ratio | against-stable )
+ *               | "latency_p" quantile ( "<" | "<=" ) ( number ( "us" | "ms" | "s" ) | against-stable )
  *               | "requests" ">=" integer
+ *               | custom
+ *
+ * `criteria/against-stable.ts` and `criteria/custom.ts` have the rest.
  */
 
+import {
+  type AgainstStable,
+  isAgainstStable,
+  readAgainstStable,
+} from './criteria/against-stable.ts'
+import { CUSTOM_PREFIX, type CustomCriterion, parseCustom } from './criteria/custom.ts'
+import { type Parts, type Token, fault, textOf } from './criteria/fault.ts'
 import { BIN_COUNT, binUpperUs } from './histogram.ts'
+
+export { CriteriaError } from './criteria/fault.ts'
 
 /** One criterion; `text` is what was written, without spaces. */
 export type Criterion =
@@ -42,6 +54,25 @@ export type Criterion =
       /** The least number of requests on which anything passes, 1 to `MIN_COUNT_LIMIT`. */
       readonly minCount: number
     }
+  | {
+      readonly type: 'errorRateAgainstStable'
+      readonly text: string
+      /** The ratio of stable's window, 0 to 1, makes the limit; the limit itself passes. */
+      readonly limit: AgainstStable
+    }
+  | {
+      readonly type: 'latencyAgainstStable'
+      readonly text: string
+      /** As written, such as `p95`. */
+      readonly name: string
+      /** Above 0, below 1. */
+      readonly quantile: number
+      /** As for a latency. */
+      readonly limitRatio: number
+      /** The same quantile of stable's window, in microseconds, makes the limit. */
+      readonly limit: AgainstStable
+    }
+  | CustomCriterion
 
 /** How many criteria one list may have. */
 export const CRITERIA_LIMIT = 16
@@ -52,41 +83,13 @@ const LATENCY_LIMIT_US: number = binUpperUs(BIN_COUNT - 2)
 /** The largest minimum sample that can be asked for. */
 const MIN_COUNT_LIMIT = 1_000_000_000
 
-/** A list of criteria that cannot be read. */
-export class CriteriaError extends Error {
-  /** Where in the text the fault begins, from 0. */
-  readonly offset: number
-  readonly found: string
-  readonly expected: string
-
-  constructor(offset: number, found: string, expected: string) {
-    const shown =
-      found === '' ? 'nothing' : `"${found.length > 40 ? `${found.slice(0, 40)}…` : found}"`
-    super(`character ${offset + 1}: found ${shown}, expected ${expected}`)
-    this.name = 'CriteriaError'
-    this.offset = offset
-    this.found = found
-    this.expected = expected
-  }
-}
-
 const FORM = /^(\s*)([^\s<>=!]*)(\s*)([<>=!]*)(\s*)(.*?)\s*$/su
 const NUMBER = /^(\d+(?:\.\d+)?|\.\d+)\s*([^\d.\s]*)$/u
-const NAMES = 'error_rate, latency_pNN or requests'
+const NAMES = 'error_rate, latency_pNN, requests or custom.NAME'
 const RATIO = 'a percentage from 0% to 100% or a ratio from 0 to 1'
+const TIME = 'a time with the unit us, ms or s, such as 250ms'
+const OR_STABLE = ', or stable such as stable*1.5'
 const MICROSECONDS: Readonly<Record<string, string>> = { us: 'e0', ms: 'e3', s: 'e6' }
-
-/** A piece of the text and where it stands. */
-interface Token {
-  readonly text: string
-  readonly offset: number
-}
-
-interface Parts {
-  readonly name: Token
-  readonly operator: Token
-  readonly value: Token
-}
 
 /**
  * Reads a list of criteria; an empty text is an empty list.
@@ -103,9 +106,10 @@ export function parseCriteria(text: string): readonly Criterion[] {
     if (criteria.length === CRITERIA_LIMIT) {
       throw fault(parts.name, `no more than ${CRITERIA_LIMIT} criteria`)
     }
-    if (names.has(parts.name.text)) throw fault(parts.name, 'each criterion once')
+    const key = keyOf(parts)
+    if (names.has(key)) throw fault(parts.name, 'each criterion once')
     criteria.push(parseOne(parts))
-    names.add(parts.name.text)
+    names.add(key)
     offset += piece.length + 1
   }
   return criteria
@@ -124,29 +128,51 @@ function split(piece: string, offset: number): Parts {
   }
 }
 
+/** What may stand once: a limit of its own beside one against stable, and of a pushed metric two ends. */
+function keyOf({ name, operator, value }: Parts): string {
+  const end = name.text.startsWith(CUSTOM_PREFIX) ? operator.text.charAt(0) : ''
+  return `${name.text} ${end}${isAgainstStable(value) ? ' stable' : ''}`
+}
+
 function parseOne(parts: Parts): Criterion {
   const { name } = parts
   if (name.text === 'error_rate') return parseErrorRate(parts)
   if (name.text === 'requests') return parseRequests(parts)
   if (name.text.startsWith('latency_p')) return parseLatency(parts)
+  if (name.text.startsWith(CUSTOM_PREFIX)) return parseCustom(parts)
   throw fault(name, NAMES)
 }
 
 function parseErrorRate(parts: Parts): Criterion {
   const { operator, value } = parts
   requireUpper(parts)
-  const [, digits, unit] = NUMBER.exec(value.text) ?? []
-  if (digits === undefined || (unit !== '' && unit !== '%')) throw fault(value, RATIO)
-  const isPercent = unit === '%'
-  const limitRatio = Number(isPercent ? `${digits}e-2` : digits)
-  if (limitRatio > 1) {
-    const hint = !isPercent && limitRatio <= 100 ? `; did you mean ${digits}%?` : ''
-    throw fault(value, `${RATIO}${hint}`)
+  const text = textOf(parts)
+  if (isAgainstStable(value)) {
+    const example = 'stable*1.5+0.1%'
+    const limit = readAgainstStable(value, {
+      readAmount: (amount) => readRatio(amount),
+      example,
+      mayShrink: false,
+    })
+    return { type: 'errorRateAgainstStable', text, limit }
   }
+  const limitRatio = readRatio(value, OR_STABLE)
   const isInclusive = operator.text === '<='
   if (limitRatio === 0 && !isInclusive)
     throw fault(value, 'more than 0, or <=0 for no error at all')
-  return { type: 'errorRate', text: textOf(parts), limitRatio, isInclusive }
+  return { type: 'errorRate', text, limitRatio, isInclusive }
+}
+
+function readRatio(value: Token, orElse = ''): number {
+  const [, digits, unit] = NUMBER.exec(value.text) ?? []
+  if (digits === undefined || (unit !== '' && unit !== '%')) {
+    throw fault(value, `${RATIO}${orElse}`)
+  }
+  const isPercent = unit === '%'
+  const ratio = Number(isPercent ? `${digits}e-2` : digits)
+  if (ratio <= 1) return ratio
+  const hint = !isPercent && ratio <= 100 ? `; did you mean ${digits}%?` : ''
+  throw fault(value, `${RATIO}${hint}`)
 }
 
 function parseLatency(parts: Parts): Criterion {
@@ -158,25 +184,34 @@ function parseLatency(parts: Parts): Criterion {
     throw fault(name, 'a percentile above 0 and below 100, such as latency_p95 or latency_p99.9')
   }
   requireUpper(parts)
-  const [, digits, unit = ''] = NUMBER.exec(value.text) ?? []
-  const exponent = Object.hasOwn(MICROSECONDS, unit) ? MICROSECONDS[unit] : undefined
-  if (digits === undefined || exponent === undefined) {
-    throw fault(value, 'a time with the unit us, ms or s, such as 250ms')
-  }
-  const limitUs = Math.round(Number(`${digits}${exponent}`))
-  if (limitUs < 1 || limitUs > LATENCY_LIMIT_US) {
-    throw fault(value, `1us to ${Math.floor(LATENCY_LIMIT_US / 1e6)}s`)
-  }
   // Both are the doubles nearest to their decimals, so that 50 of 1000 is exactly the share of p95.
-  return {
-    type: 'latency',
+  const shared = {
     text: textOf(parts),
     name: `p${percent}`,
     quantile: Number(`${percent}e-2`),
     limitRatio: Number(`${(100 - percentile).toFixed(4)}e-2`),
-    limitUs,
-    limitText: `${digits}${unit}`,
   }
+  if (isAgainstStable(value)) {
+    const example = 'stable*1.2+5ms'
+    const limit = readAgainstStable(value, {
+      readAmount: (amount) => readTimeUs(amount),
+      example,
+      mayShrink: false,
+    })
+    return { type: 'latencyAgainstStable', ...shared, limit }
+  }
+  const limitText = value.text.replaceAll(/\s/gu, '')
+  return { type: 'latency', ...shared, limitUs: readTimeUs(value, OR_STABLE), limitText }
+}
+
+/** Whole microseconds. */
+function readTimeUs(value: Token, orElse = ''): number {
+  const [, digits, unit = ''] = NUMBER.exec(value.text) ?? []
+  const exponent = Object.hasOwn(MICROSECONDS, unit) ? MICROSECONDS[unit] : undefined
+  if (digits === undefined || exponent === undefined) throw fault(value, `${TIME}${orElse}`)
+  const timeUs = Math.round(Number(`${digits}${exponent}`))
+  if (timeUs >= 1 && timeUs <= LATENCY_LIMIT_US) return timeUs
+  throw fault(value, `1us to ${Math.floor(LATENCY_LIMIT_US / 1e6)}s`)
 }
 
 function parseRequests(parts: Parts): Criterion {
@@ -191,12 +226,4 @@ function parseRequests(parts: Parts): Criterion {
 
 function requireUpper({ operator }: Parts): void {
   if (operator.text !== '<' && operator.text !== '<=') throw fault(operator, '< or <=')
-}
-
-function textOf({ name, operator, value }: Parts): string {
-  return `${name.text}${operator.text}${value.text.replaceAll(/\s/gu, '')}`
-}
-
-function fault(token: Token, expected: string): CriteriaError {
-  return new CriteriaError(token.offset, token.text, expected)
 }

@@ -2,13 +2,14 @@
  * The layout of the counters in shared memory.
  *
  * One `SharedArrayBuffer` of Uint32 words holds a segment for each thread; a segment holds the thread's
- * own counters and then one series for each pair of route and variant. Each word has one writer, and
+ * own counters, one series for each pair of route and variant, and the settled outcomes (`settled.ts`). Each word has one writer, and
  * a reader takes differences modulo 2^32 (`since`), so nothing is locked and nothing overflows as long
  * as it is read once in 2^32 counts. Atomics were rejected: they cost more than the count itself, and an
  * aligned word is never torn.
  */
 
 import { BIN_COUNT } from './histogram.ts'
+import { CELL_LIMIT, CELL_WORDS } from './settled.ts'
 
 /** Methods that are counted by name; every other one is counted as the last. */
 export const METHODS = [
@@ -95,8 +96,10 @@ export const THREAD = {
 
 const THREAD_WORDS = THREAD.localCodes + CODE_COUNT
 
+const FIRST_CELL = THREAD_WORDS + SERIES_LIMIT * SERIES_WORDS
+
 /** Words of one thread's segment. */
-export const SEGMENT_WORDS: number = THREAD_WORDS + SERIES_LIMIT * SERIES_WORDS
+export const SEGMENT_WORDS: number = FIRST_CELL + CELL_LIMIT * CELL_WORDS
 
 /** Returns shared memory for that many threads, zeroed. Pages are only backed by memory when touched. */
 export function createTallyBuffer(threadCount: number): SharedArrayBuffer {
@@ -112,6 +115,11 @@ export function segment(buffer: SharedArrayBuffer, threadIndex: number): Uint32A
 /** Returns the word at which a series starts in its segment. */
 export function seriesOffset(seriesIndex: number): number {
   return THREAD_WORDS + seriesIndex * SERIES_WORDS
+}
+
+/** Returns the word at which a cell of settled outcomes starts in its segment. */
+export function cellOffset(cell: number): number {
+  return FIRST_CELL + cell * CELL_WORDS
 }
 
 /** Returns how far a counter has moved on, whether or not it went past 2^32 in between. */

@@ -10,30 +10,27 @@
 
 import { countToFail } from './binomial.ts'
 import type { Criterion } from './criteria.ts'
+import { type ReadCustom, checkCustom } from './custom.ts'
+import { type CheckResult, decide, duration, plural } from './decide.ts'
 import { binIndex } from './histogram.ts'
+import { checkErrorRateAgainstStable, checkLatencyAgainstStable } from './relative.ts'
 import { type WindowCounts, quantileUs, sum } from './window.ts'
 
-/** What one check found. */
-export interface CheckResult {
-  /** The criterion as written, such as `error_rate<1%`. */
-  readonly criterion: string
-  readonly verdict: 'pass' | 'fail' | 'inconclusive' | 'noData'
-  /** One sentence with numbers, without a full stop. */
-  readonly sentence: string
-  /** Ratio, microseconds or count, by the criterion; null without data. */
-  readonly value: number | null
-  readonly limit: number
-}
+export type { CheckResult } from './decide.ts'
 
 export interface CheckOptions {
   /** Requests below which nothing passes, from `requests>=N`; default: `minimumSample`. */
   readonly minCount?: number
   /** Bound on the false alarms of one window, above 0, at most 0.1; default `DEFAULT_ALPHA_WINDOW`. */
   readonly alphaWindow?: number
+  /** Stable's window over the same time, for limits that follow it; without it they have no data. */
+  readonly stable?: WindowCounts
+  /** Reads what was pushed; without it `custom.` criteria have no data. */
+  readonly readCustom?: ReadCustom
 }
 
 /** 1 % shared among about 60 windows that do not overlap. */
-const DEFAULT_ALPHA_WINDOW = 1.7e-4
+export const DEFAULT_ALPHA_WINDOW = 1.7e-4
 
 /** The largest minimum sample that is asked for by itself. */
 const MINIMUM_SAMPLE_LIMIT = 10_000
@@ -51,7 +48,28 @@ export function check(
       return checkLatency(criterion, counts, options)
     case 'requests':
       return checkRequests(criterion, counts)
+    case 'errorRateAgainstStable':
+      return checkErrorRateAgainstStable(criterion, counts, relativeOptions(options))
+    case 'latencyAgainstStable':
+      return checkLatencyAgainstStable(criterion, counts, relativeOptions(options))
+    case 'custom':
+      return checkCustom(criterion, options.readCustom)
   }
+}
+
+function relativeOptions(options: CheckOptions) {
+  const { stable, minCount = 0, alphaWindow: alpha = DEFAULT_ALPHA_WINDOW } = options
+  // What was asked for replaces an absolute limit's own minimum, but a comparison is worth nothing below it.
+  const minCountFor = (limitRatio: number) =>
+    Math.max(minCount, minimumSample(limitRatio, alpha / 2))
+  return { stable, alpha, minCountFor }
+}
+
+/** What every absolute limit has alike. */
+function absolute(limitRatio: number, options: CheckOptions) {
+  const alpha = options.alphaWindow ?? DEFAULT_ALPHA_WINDOW
+  const minCount = options.minCount ?? minimumSample(limitRatio, alpha)
+  return { limitRatio, failRatio: limitRatio, alpha, minCount }
 }
 
 /**
@@ -88,21 +106,18 @@ function checkErrorRate(
   options: CheckOptions,
 ): CheckResult {
   const { requestCount, errorCount } = counts
-  return decide(
-    {
-      criterion: criterion.text,
-      count: requestCount,
-      badCount: errorCount,
-      limitRatio: criterion.limitRatio,
-      isInclusive: criterion.isInclusive,
-      badVerb: 'failed',
-      unit: 'request',
-      remark: '',
-      value: requestCount > 0 ? errorCount / requestCount : null,
-      limit: criterion.limitRatio,
-    },
-    options,
-  )
+  return decide({
+    ...absolute(criterion.limitRatio, options),
+    criterion: criterion.text,
+    count: requestCount,
+    badCount: errorCount,
+    isInclusive: criterion.isInclusive,
+    badVerb: 'failed',
+    unit: 'request',
+    remark: '',
+    value: requestCount > 0 ? errorCount / requestCount : null,
+    limit: criterion.limitRatio,
+  })
 }
 
 /**
@@ -122,22 +137,19 @@ function checkLatency(
   const upperUs = quantileUs(latency, answerCount, quantile)
   const isInLimitsBin = upperUs !== null && binIndex(upperUs) === binIndex(limitUs)
   const value = isInLimitsBin ? Math.min(upperUs, limitUs) : upperUs
-  return decide(
-    {
-      criterion: criterion.text,
-      count: answerCount,
-      badCount: slowCount,
-      limitRatio,
-      // The quantile is within the limit when exactly its share is beyond.
-      isInclusive: true,
-      badVerb: `took longer than ${limitText}`,
-      unit: 'answer',
-      remark: value === null ? '' : `; ${name} is ${duration(value)}`,
-      value,
-      limit: limitUs,
-    },
-    options,
-  )
+  return decide({
+    ...absolute(limitRatio, options),
+    criterion: criterion.text,
+    count: answerCount,
+    badCount: slowCount,
+    // The quantile is within the limit when exactly its share is beyond.
+    isInclusive: true,
+    badVerb: `took longer than ${limitText}`,
+    unit: 'answer',
+    remark: value === null ? '' : `; ${name} is ${duration(value)}`,
+    value,
+    limit: limitUs,
+  })
 }
 
 function checkRequests(
@@ -156,65 +168,4 @@ function checkRequests(
     value: requestCount,
     limit: minCount,
   }
-}
-
-/** Bad outcomes among all, and how to speak of them. */
-interface Sample {
-  readonly criterion: string
-  readonly count: number
-  readonly badCount: number
-  readonly limitRatio: number
-  readonly isInclusive: boolean
-  /** Such as `failed`. */
-  readonly badVerb: string
-  readonly unit: 'request' | 'answer'
-  readonly remark: string
-  readonly value: number | null
-  readonly limit: number
-}
-
-function decide(sample: Sample, options: CheckOptions): CheckResult {
-  const { criterion, count, badCount, limitRatio, isInclusive, badVerb, unit, remark } = sample
-  const { value, limit } = sample
-  const alphaWindow = options.alphaWindow ?? DEFAULT_ALPHA_WINDOW
-  if (count === 0) {
-    const sentence = `${criterion} has no data: no ${unit} in the window`
-    return { criterion, verdict: 'noData', sentence, value: null, limit }
-  }
-
-  const neededCount = countToFail(count, limitRatio, alphaWindow)
-  const badRatio = badCount / count
-  const found = `${percent(badRatio)} of ${plural(count, unit)} ${badVerb}`
-  if (badCount >= neededCount) {
-    const sentence = `${criterion} fails: ${found} (${badCount}; ${neededCount} would be enough to say so)${remark}`
-    return { criterion, verdict: 'fail', sentence, value, limit }
-  }
-  if (badRatio > limitRatio || (badRatio === limitRatio && !isInclusive)) {
-    const need = neededCount > count ? `more ${unit}s` : `${neededCount}`
-    const sentence = `${criterion} is undecided: ${found} (${badCount}; it takes ${need} to say that it fails)${remark}`
-    return { criterion, verdict: 'inconclusive', sentence, value, limit }
-  }
-  const minCount = options.minCount ?? minimumSample(limitRatio, alphaWindow)
-  if (count < minCount) {
-    const sentence = `${criterion} has too little data: ${found}, and it takes ${plural(minCount, unit)} to pass`
-    return { criterion, verdict: 'noData', sentence, value, limit }
-  }
-  const sentence = `${criterion} passes: ${found} (${badCount})${remark}`
-  return { criterion, verdict: 'pass', sentence, value, limit }
-}
-
-/** A ratio as a percentage with three significant digits: `0.0123 %`, `31.2 %`. */
-function percent(ratio: number): string {
-  return `${Number((100 * ratio).toPrecision(3))} %`
-}
-
-/** Microseconds with three significant digits in the largest unit that fits: `850us`, `12.3ms`, `2s`. */
-function duration(us: number): string {
-  const digits = Number(us.toPrecision(3))
-  if (digits < 1e3) return `${digits}us`
-  return digits < 1e6 ? `${digits / 1e3}ms` : `${digits / 1e6}s`
-}
-
-function plural(count: number, unit: string): string {
-  return `${count} ${unit}${count === 1 ? '' : 's'}`
 }

@@ -7,7 +7,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createTallyBuffer } from '../analyzer/tally.ts'
+import { createTallyBuffer, segment } from '../analyzer/tally.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../proxy/failure.ts'
 import { CONNECTION_REFUSALS, REQUEST_FAULT_NAMES } from '../proxy/refusals.ts'
 import type { ThreadCommand, ThreadMessage } from '../proxy/thread.ts'
@@ -16,6 +16,7 @@ import type { Config } from './config/config.ts'
 import { formatFault } from './config/fault.ts'
 import { loadConfig } from './config/load.ts'
 import { watchConfig } from './config/watch.ts'
+import { JudgeBench, readKept } from './judge/bench.ts'
 import { createLog, type Log } from './log.ts'
 import { listenerSentence, Reload } from './reload.ts'
 import { createEngine } from './rollout/controller.ts'
@@ -83,15 +84,30 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     threadCount: pool.threadCount,
     seriesCount: () => series.entries.length,
   })
+  let configInForce = (): Config => config
+  const bench = new JudgeBench(
+    {
+      store,
+      series,
+      tallies,
+      segments: Array.from({ length: pool.threadCount }, (_, i) => segment(tallyBuffer, i)),
+      config: () => configInForce(),
+      nowMs: () => clock.nowMs(),
+      log,
+    },
+    await readKept(store, log),
+  )
+  parts.defer(() => bench.close())
   const engine = await createEngine({
     store,
     routing: createRouting(pool, {
       series,
-      ticketKeys,
+      settlements: bench.settlements,
       viaName: `sluice-${randomBytes(4).toString('hex')}`,
     }),
     openEvidence: (route, _rollout, windowMs) =>
       tallies.openEvidence(series.obtain(route, 'canary'), windowMs),
+    evidence: bench.judge,
     config,
     clock,
     newSalt: () => randomBytes(16).toString('hex'),
@@ -109,6 +125,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
 
   const { nowMs } = clock
   const reload = new Reload({ pool, engine, ticketKeys, startedWith: config, log, nowMs })
+  configInForce = () => reload.config
   isDebug = () => reload.config.control.logLevel === 'debug'
   const metrics = createMetrics({
     version: packageVersion(),
@@ -139,6 +156,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
 
   const tick = setInterval(() => {
     tallies.read(clock.nowMs())
+    bench.tick(engine.running())
     engine.tick()
   }, TICK_MS)
   const watch = watchConfig({

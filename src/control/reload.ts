@@ -3,7 +3,7 @@
  * the threads, closes what it does not listen on any more. Where one of these fails, all is as before.
  *
  * In that order no connection meets a closed door: what is new is open before it is told of, and what is old is closed
- * only when nothing is told of it. Certificates need none of this; they come with the snapshot.
+ * only when nothing is told of it. What stays open takes new settings, such as certificates, with the last of the three.
  */
 
 import type { Listener } from '../proxy/snapshot.ts'

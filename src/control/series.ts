@@ -14,7 +14,13 @@ import {
   SERIES_WORDS,
   seriesOffset,
 } from '../analyzer/tally.ts'
-import { type Delta, RollingWindow, type WindowStats, windowStats } from '../analyzer/window.ts'
+import {
+  type Delta,
+  RollingWindow,
+  type WindowCounts,
+  type WindowStats,
+  windowStats,
+} from '../analyzer/window.ts'
 import { Block, grown } from './counters.ts'
 
 /** What one series has counted since the process started. */
@@ -116,6 +122,10 @@ export class Series {
       '1m': windowStats(this.#rolling['1m'].counts(nowMs)),
       '5m': windowStats(this.#rolling['5m'].counts(nowMs)),
     }
+  }
+
+  lastMinute(nowMs: number): WindowCounts {
+    return this.#rolling['1m'].counts(nowMs)
   }
 
   /** Empties the windows that people see; totals and evidence go on. */

@@ -7,6 +7,7 @@
  * Messages from the threads were rejected: a thread that is busy or dead would be heard late or never.
  */
 
+import { BIN_COUNT } from '../analyzer/histogram.ts'
 import {
   CODE_COUNT,
   CONNECTION_REFUSAL_LIMIT,
@@ -17,6 +18,7 @@ import {
   segment,
   seriesOffset,
 } from '../analyzer/tally.ts'
+import type { WindowCounts } from '../analyzer/window.ts'
 import { Block } from './counters.ts'
 import type { Evidence } from './rollout/engine.ts'
 import { NO_TOTALS, NO_WINDOWS, Series, type SeriesTotals, type SeriesWindows } from './series.ts'
@@ -45,6 +47,8 @@ export interface Tallies {
   totals(series: number): SeriesTotals
   threadTotals(): ThreadTotals
   windows(series: number): SeriesWindows
+  /** Returns a copy. */
+  lastMinute(series: number): WindowCounts
   /** Empties the windows of a series, because what it counts from now on is another version. */
   restartWindows(series: number): void
   /**
@@ -128,6 +132,9 @@ export function createTallies(options: {
     windows(index) {
       return startedAt(index)?.windowStats(readAtMs) ?? NO_WINDOWS
     },
+    lastMinute(index) {
+      return startedAt(index)?.lastMinute(readAtMs) ?? NO_COUNTS
+    },
     restartWindows(index) {
       const series = startedAt(index)
       series?.read(readAtMs)
@@ -144,6 +151,12 @@ export function createTallies(options: {
       }
     },
   }
+}
+
+const NO_COUNTS: WindowCounts = {
+  requestCount: 0,
+  errorCount: 0,
+  latency: new Float64Array(BIN_COUNT),
 }
 
 /** Counters are read one after the other, so an end may be seen before its beginning. */

@@ -7,6 +7,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { type Choice, chooseVariant, forcedVariant, unitOf } from './assign.ts'
+import { murmur3 } from './bucket.ts'
 import type { ThreadContext } from './context.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { CompiledRoute, CompiledVariant } from './table.ts'
@@ -18,6 +19,8 @@ export class Assignment implements Choice {
   unit: string | null = null
   /** With its line end; empty unless the unit was minted. */
   setCookieLine = ''
+  /** The client has chosen the variant. */
+  isForced = false
   readonly #context: ThreadContext
   #tableVersion = 0
 
@@ -34,6 +37,13 @@ export class Assignment implements Choice {
     this.setCookieLine = ''
     if (this.unit === null && route.sticky !== null) this.#mintUnit(route, isSecure)
     this.variant = chooseVariant(route, this, this.#context.random)
+    this.isForced = this.variant.name === this.forced
+  }
+
+  /** 32 bits that tell units apart; a request without one is a unit of its own. */
+  get unitHash(): number {
+    const { unit } = this
+    return unit === null ? this.#context.random() * 2 ** 32 : murmur3(unit, this.route.seed)
   }
 
   /** Chooses again where the table has changed since; false when the route is gone. */

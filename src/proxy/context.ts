@@ -8,6 +8,7 @@ import { createBufferPool, type BufferPool } from './buffers.ts'
 import { RequestHead } from './http1/request-head.ts'
 import { ResponseHead } from './http1/response-head.ts'
 import { type RefusalReport, Refusals } from './refusals.ts'
+import { SettlementRings } from './settlement/rings.ts'
 import type { RoutingTable } from './table.ts'
 import { EndpointSet } from './upstream/endpoint.ts'
 
@@ -34,6 +35,7 @@ export class ThreadContext {
   readonly endpoints: EndpointSet = new EndpointSet()
   /** This thread's words, see `analyzer/tally.ts`. */
   readonly tally: Uint32Array
+  readonly rings: SettlementRings
   readonly buffers: BufferPool = createBufferPool()
   /** 0 up to, not including, 1. */
   readonly random: () => number
@@ -60,6 +62,7 @@ export class ThreadContext {
 
   constructor(options: ThreadContextOptions) {
     this.tally = options.tally
+    this.rings = new SettlementRings(options.tally)
     this.nowMs = options.nowMs
     this.random = options.random
     this.report = options.report

@@ -122,6 +122,7 @@ export class Exchange implements UpstreamUser {
     const route = matchRoute(table, head.host, head.target)
     if (route === null) return this.#answerLocally(NO_ROUTE, { ending: 'noRoute' })
     this.#take(head, route)
+    this.#outcome.follow(this.#assignment)
     this.#attempt(true)
   }
 
@@ -321,7 +322,10 @@ export class Exchange implements UpstreamUser {
     if (!this.#isRetried(retry)) return void this.#fail(reason)
     this.#mayRetry = false
     this.#outcome.countRetry()
-    if (this.#renewAssignment() && this.#attempt(false)) this.flushUpstream()
+    if (!this.#renewAssignment() || !this.#attempt(false)) return
+    // What comes of the body meanwhile has nowhere to go; `onConnected` goes on with it.
+    if (this.#phase === CONNECTING && !this.isRequestDone) this.#downstream.pauseRequest()
+    this.flushUpstream()
   }
 
   #isRetried(retry: number): boolean {

@@ -22,7 +22,18 @@ import type { Peer } from './forwarding.ts'
 import { grpcStatusIn, grpcStatusOf } from './grpc.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { ResponseHead } from './http1/response-head.ts'
-import type { CompiledRoute, CompiledVariant } from './table.ts'
+import type { Assignment } from './assignment.ts'
+import {
+  ABANDONED,
+  CLIENT_ERROR,
+  ERROR,
+  NO_TICKET,
+  OK,
+  type Result,
+  type SettlementRing,
+  VOID,
+} from './settlement/ring.ts'
+import { type CompiledRoute, type CompiledVariant, NO_CELL } from './table.ts'
 
 /** Why a request ended that was not answered by its upstream in full. */
 export interface Why {
@@ -42,6 +53,11 @@ export class Outcome {
   #route: CompiledRoute | null = null
   #variant: CompiledVariant | null = null
   #endpoint: string | null = null
+  /** Null: the request is no evidence. */
+  #ring: SettlementRing | null = null
+  #ticket = NO_TICKET
+  /** Of the variant that it was assigned to. */
+  #followed = 0
   #methodIndex = 0
   #startMs = 0
   #retryCount = 0
@@ -64,6 +80,7 @@ export class Outcome {
     this.#route = null
     this.#variant = null
     this.#endpoint = null
+    this.#ring = null
     this.#methodIndex = head.methodIndex
     this.#startMs = performance.now()
     this.#retryCount = 0
@@ -75,6 +92,20 @@ export class Outcome {
     this.#record.begin(head, peer)
   }
 
+  /** The coin has fallen: the request is settled when it has come of age. What the client chose is no evidence. */
+  follow(assignment: Assignment): void {
+    const { ring } = assignment.route
+    const { cell, series } = assignment.variant
+    if (ring === null || cell === NO_CELL || assignment.isForced) return
+    this.#ring = ring
+    this.#followed = series
+    this.#ticket = ring.open(cell, this.#startMs, ring.tellsUnits ? assignment.unitHash : 0)
+  }
+
+  #note(result: Result): void {
+    this.#ring?.note(this.#ticket, result, (performance.now() - this.#startMs) * 1000)
+  }
+
   /** It is sent to that variant; the first one counts it. `endpoint`: its id, null where there is none. */
   start(route: CompiledRoute, variant: CompiledVariant, endpoint: string | null): void {
     this.#route = route
@@ -82,6 +113,7 @@ export class Outcome {
     if (endpoint !== null) this.#endpoint = endpoint
     if (this.#counted !== null) return
     this.#counted = variant
+    if (this.#ring !== null && variant.series !== this.#followed) this.#note(VOID)
     this.#series = variant.series
     this.#tally[this.#series + SERIES.started]!++
   }
@@ -106,6 +138,15 @@ export class Outcome {
     this.#status = head.status
     if (this.#isGrpc) this.#noteGrpcStatus(head.lines)
     this.#record.noteResponseHead()
+    if (this.#ring !== null) this.#note(this.#headResult())
+  }
+
+  /** A gRPC answer that has begun is well until its status says otherwise. */
+  #headResult(): Result {
+    const status = this.#status
+    const isOpenGrpc = this.#isGrpc && status === 200 && this.#grpcStatus < 0
+    if (!isOpenGrpc && this.#isError()) return ERROR
+    return status >= 400 && status < 500 ? CLIENT_ERROR : OK
   }
 
   noteTrailers(trailers: string): void {
@@ -120,6 +161,7 @@ export class Outcome {
   /** The request is answered 101, and counted as that; its line in the log waits for the tunnel's end. */
   openTunnel(): void {
     this.#status = 101
+    this.#note(OK)
     this.#tally[this.#series + SERIES.finished]!++
     this.#tally[this.#series + SERIES.tunnelsOpened]!++
     this.#countAnswer()
@@ -134,16 +176,20 @@ export class Outcome {
   giveUp(why: Why): void {
     this.#tally[this.#series + SERIES.finished]!++
     this.#tally[this.#series + SERIES.clientAborts]!++
+    if (this.#status === 0) this.#note(why.fault === undefined ? ABANDONED : VOID)
     this.#write(false, why)
   }
 
   /** The upstream has answered in full. */
   finish(): void {
-    this.#count(this.#isError(), ANSWERED)
+    const isError = this.#isError()
+    if (isError && this.#isGrpc) this.#note(ERROR)
+    this.#count(isError, ANSWERED)
   }
 
   /** The answer broke off. */
   fail(failure: UpstreamFailure): void {
+    this.#note(ERROR)
     this.#count(true, { failure })
   }
 
@@ -151,6 +197,7 @@ export class Outcome {
   answer(status: number, why: Why): void {
     const isError = why.fault === undefined && this.#route!.errors.byStatus[status] === 1
     this.#status = status
+    this.#note(why.failure === undefined ? VOID : ERROR)
     this.#count(why.failure !== undefined || isError, why)
   }
 

@@ -3,14 +3,13 @@
  * their deadlines. Knows nothing of threads, so that tests run it where they are.
  */
 
-import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { AccessSink } from './access/log.ts'
 import { ThreadContext } from './context.ts'
 import type { ClientConnection } from './downstream.ts'
 import { type ClientKeeper, Entrance } from './listener/accept.ts'
 import { type CompiledListener, ListenerCompiler } from './listener/listeners.ts'
-import { OpenListener, type OpenListenerOptions } from './listener/open-listener.ts'
+import { OpenListener } from './listener/open-listener.ts'
 import type { RefusalReport } from './refusals.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
 import { compileTable } from './table.ts'
@@ -73,50 +72,55 @@ export class ProxyServer implements ClientKeeper {
 
   /** From now on no request starts by an older snapshot. */
   use(snapshot: Snapshot): void {
-    this.#context.use(compileTable(snapshot, this.#context.endpoints, this.#compiler))
+    this.#context.use(compileTable(snapshot, this.#context))
     this.#ticking ??= setInterval(() => this.#tick(), TURN_MS / TICKS_PER_TURN)
   }
 
   /** Opens one more; resolves with the port. Needs a table. `reusePort`: other threads listen on the same one. */
   async listen(listener: Listener, reusePort: boolean): Promise<number> {
-    const opened = await this.#open(listener, reusePort)
+    const [settings] = this.#compiler.compile([listener])
+    const opened = await this.#open(listener, settings!, reusePort)
     this.#listeners.push(opened)
     return opened.port
   }
 
   /**
-   * Opens those of these that are not open at their host and port, closes all others; connections live on. Resolves with
-   * the ports, rejects with a `ListenError`, and then all is as before. Not to be called again before.
+   * Opens those of these that are not open at their host and port, closes all others, and has those that stay serve by
+   * what is said here; connections live on as they began. Resolves with the ports, rejects with a `ListenError`, and then
+   * all is as before. Not to be called again before.
    */
   async listenOnly(listeners: readonly Listener[], reusePort: boolean): Promise<readonly number[]> {
     const kept: OpenListener[] = []
     const opened: OpenListener[] = []
-    for (const listener of listeners) {
+    const settings = this.#compiler.compile(listeners)
+    for (const [i, listener] of listeners.entries()) {
       const open = this.#listeners.find((each) => each.isAt(listener))
       try {
         // One after the other: the first failure is the one to tell.
-        kept.push(open ?? (await this.#open(listener, reusePort)))
+        kept.push(open ?? (await this.#open(listener, settings[i]!, reusePort)))
       } catch (error) {
         for (const each of opened) each.close()
         throw new ListenError(listener, error)
       }
       if (open === undefined) opened.push(kept.at(-1)!)
     }
-    for (const [i, listener] of kept.entries()) listener.rename(listeners[i]!.name)
+    for (const [i, listener] of kept.entries()) listener.settings = settings[i]!
     const gone = this.#listeners.filter((listener) => !kept.includes(listener))
     this.#listeners = kept
     if (gone.length > 0) await this.#closeListeners(gone)
     return kept.map(({ port }) => port)
   }
 
-  async #open(listener: Listener, reusePort: boolean): Promise<OpenListener> {
-    const options: OpenListenerOptions = {
-      settingsOf: (name) => this.#context.table.listeners.get(name),
-      onConnection: (socket: Socket, settings: CompiledListener) =>
-        this.#entrance.accept(socket, settings),
+  async #open(
+    listener: Listener,
+    settings: CompiledListener,
+    reusePort: boolean,
+  ): Promise<OpenListener> {
+    const opened = new OpenListener(listener, {
+      settings,
+      onConnection: (socket, current) => this.#entrance.accept(socket, current),
       report: this.#options.report,
-    }
-    const opened = new OpenListener(listener, options)
+    })
     await opened.open(reusePort)
     return opened
   }
@@ -146,6 +150,7 @@ export class ProxyServer implements ClientKeeper {
   }
 
   #tick(): void {
+    this.#context.rings.sweep(this.#options.nowMs())
     if (this.#clients.isAtStart) this.#beginTurn()
     this.#clients.tick(this.#dueMs)
   }
@@ -161,6 +166,7 @@ export class ProxyServer implements ClientKeeper {
   /** Does a whole turn at once: ends what has lasted too long by the clock of the turn before. */
   sweep(): void {
     this.#beginTurn()
+    this.#context.rings.sweep(this.#context.nowMs)
     this.#clients.sweep(this.#dueMs)
   }
 

@@ -1,5 +1,6 @@
 /**
- * What control tells the proxy threads: one immutable, versioned snapshot of everything a request needs.
+ * What control tells the proxy threads: one immutable, versioned snapshot of everything a request needs, and beside it
+ * what is listened on, which changes in steps of its own (see `control/reload.ts`).
  *
  * Plain data, so that it crosses to the threads by structured clone. A thread compiles it once
  * (`match.ts`, `table.ts`), swaps one reference and acknowledges the version.
@@ -143,6 +144,18 @@ export interface Variant {
   readonly weightBp: number
   /** The variant's place in the tally, see `analyzer/tally.ts`. */
   readonly series: number
+  /** Of its settled outcomes while the weights stay as they are, see `analyzer/settled.ts`; null: they are not counted. */
+  readonly cell: number | null
+}
+
+/** How a route's requests become evidence. */
+export interface Settlement {
+  /** Like no other's: of the route's attempt at a rollout. */
+  readonly name: string
+  /** How old a request is when it is settled; 250 to 5000, whole. */
+  readonly ageMs: number
+  /** Of sticky routes, see `settlement/units.ts`; else null. */
+  readonly units: SharedArrayBuffer | null
 }
 
 export interface Route {
@@ -156,6 +169,8 @@ export interface Route {
   readonly variants: readonly Variant[]
   /** The running rollout, told upstream; null when none runs. */
   readonly rollout: string | null
+  /** Null where nobody judges. */
+  readonly settlement: Settlement | null
   /** Salt of the coin; belongs to the rollout and survives retries and restarts. */
   readonly salt: string
 }
@@ -167,7 +182,6 @@ export interface Snapshot {
   readonly limits: Limits
   readonly timeouts: Timeouts
   readonly trustedProxies: readonly string[]
-  readonly listeners: readonly Listener[]
   /** Null: off. */
   readonly accessLog: AccessLog | null
   /** Whether each refusal is told to control, with what was found, for its log at debug level. */

@@ -7,7 +7,6 @@ import { CODE_COUNT, FIRST_CODE, seriesOffset } from '../analyzer/tally.ts'
 import { TrustedPeers } from './address.ts'
 import { seedOf } from './bucket.ts'
 import { GRPC_CODE_COUNT } from './grpc.ts'
-import { type CompiledListener, ListenerCompiler } from './listener/listeners.ts'
 import type {
   AccessLog,
   ErrorRule,
@@ -19,6 +18,8 @@ import type {
   Timeouts,
   Variant,
 } from './snapshot.ts'
+import type { SettlementRing } from './settlement/ring.ts'
+import type { SettlementRings } from './settlement/rings.ts'
 import type { Endpoint, EndpointSet } from './upstream/endpoint.ts'
 import { createVia, type Via } from './via.ts'
 
@@ -28,6 +29,8 @@ export interface CompiledVariant {
   readonly endpoints: readonly Endpoint[]
   /** First word of the variant's series in the thread's segment of the tally. */
   readonly series: number
+  /** Where its settled outcomes are counted; `NO_CELL`: nowhere. */
+  readonly cell: number
   /** Header lines that tell the upstream what was chosen. */
   readonly lines: string
 }
@@ -41,7 +44,11 @@ export interface CompiledRoute {
   /** Seed of the coin. */
   readonly seed: number
   readonly errors: CompiledErrors
+  /** Null where nobody judges. */
+  readonly ring: SettlementRing | null
 }
+
+export const NO_CELL = -1
 
 /** 1 where a code counts as an error of the variant; the index is the code. */
 export interface CompiledErrors {
@@ -62,8 +69,6 @@ export interface RoutingTable {
   readonly limits: Limits
   readonly timeouts: Timeouts
   readonly trusted: TrustedPeers
-  /** By name. */
-  readonly listeners: ReadonlyMap<string, CompiledListener>
   /** Null: off. */
   readonly accessLog: AccessLog | null
   readonly tellsRefusals: boolean
@@ -73,26 +78,25 @@ export interface RoutingTable {
   readonly byName: ReadonlyMap<string, CompiledRoute>
 }
 
-/**
- * Compiles a snapshot; live endpoint state is taken from `endpoints`, and what was made of certificates from `listeners`,
- * which outlive every snapshot.
- */
-export function compileTable(
-  snapshot: Snapshot,
-  endpoints: EndpointSet,
-  listeners: ListenerCompiler = new ListenerCompiler(),
-): RoutingTable {
+/** What outlives every snapshot: the live state of endpoints, and what is on its way to being settled. */
+export interface LiveState {
+  readonly endpoints: EndpointSet
+  readonly rings: SettlementRings
+}
+
+/** Compiles a snapshot. */
+export function compileTable(snapshot: Snapshot, { endpoints, rings }: LiveState): RoutingTable {
   const sets = snapshot.upstreams.map((upstream) =>
     upstream.endpoints.map((endpoint) => endpoints.obtain(endpoint)),
   )
   endpoints.retain(new Set(sets.flat()))
-  const routes = snapshot.routes.map((route) => compileRoute(route, sets))
+  const routes = snapshot.routes.map((route) => compileRoute(route, sets, rings))
+  rings.retain(new Set(routes.flatMap(({ ring }) => ring ?? [])))
   return {
     version: snapshot.version,
     limits: snapshot.limits,
     timeouts: snapshot.timeouts,
     trusted: new TrustedPeers(snapshot.trustedProxies),
-    listeners: listeners.compile(snapshot.listeners),
     accessLog: snapshot.accessLog,
     tellsRefusals: snapshot.tellsRefusals,
     via: createVia(snapshot.viaName),
@@ -103,7 +107,11 @@ export function compileTable(
   }
 }
 
-function compileRoute(route: Route, sets: readonly (readonly Endpoint[])[]): CompiledRoute {
+function compileRoute(
+  route: Route,
+  sets: readonly (readonly Endpoint[])[],
+  rings: SettlementRings,
+): CompiledRoute {
   return {
     name: route.name,
     sticky: route.sticky,
@@ -111,6 +119,7 @@ function compileRoute(route: Route, sets: readonly (readonly Endpoint[])[]): Com
     variants: route.variants.map((variant) => compileVariant(route, variant, sets)),
     seed: seedOf(route.salt),
     errors: compileErrors(route.errors),
+    ring: route.settlement === null ? null : rings.obtain(route.settlement),
   }
 }
 
@@ -133,6 +142,7 @@ function compileVariant(
     weightBp: variant.weightBp,
     endpoints: sets[variant.upstream]!,
     series: seriesOffset(variant.series),
+    cell: variant.cell ?? NO_CELL,
     lines: `x-sluice-variant: ${variant.name}\r\n${rollout}`,
   }
 }

@@ -22,7 +22,7 @@ export type ThreadCommand =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   /**
    * All that is to be open, told apart by host and port: what is new is opened, what is not among them closed, what
-   * stays takes the name that it has here. A name stands twice while its listener moves to another port. Needs a
+   * stays takes the settings that it has here. A name stands twice while its listener moves to another port. Needs a
    * snapshot first; answered by `listening` or `listenFailed`, before which no other `listen` comes.
    */
   | { readonly type: 'listen'; readonly listeners: readonly Listener[] }

@@ -1,5 +1,6 @@
 /** A new configuration in the running process, with real proxy threads and an engine that only publishes. */
 
+import { Settlements } from '../../src/control/judge/settlements.ts'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -16,11 +17,9 @@ import { connectClient } from '../proxy/exchange/client.ts'
 import { startUpstream } from '../proxy/exchange/upstream.ts'
 import { configOf, sample } from './config/sample.ts'
 
-const PROCESS = {
-  series: new SeriesRegistry(),
-  ticketKeys: new Uint8Array(48),
-  viaName: 'sluice-test',
-}
+const SETTLEMENTS = new Settlements({ nowMs: () => 0, stableP99Us: () => null, kept: () => null })
+const PROCESS = { series: new SeriesRegistry(), viaName: 'sluice-test', settlements: SETTLEMENTS }
+const TICKET_KEYS = new Uint8Array(48)
 
 interface House {
   readonly reload: Reload
@@ -48,7 +47,7 @@ async function start(): Promise<House> {
   let version = 1
   const snapshot = (next: Config) => compileSnapshot(next, [], { ...PROCESS, version: version++ })
   const { pool } = await startPool(snapshot(startedWith), {
-    listeners: compileListeners(startedWith, PROCESS.ticketKeys),
+    listeners: compileListeners(startedWith, TICKET_KEYS),
   })
   const log: string[] = []
   const say = (level: string) => (message: string) => void log.push(`${level} ${message}`)
@@ -66,7 +65,7 @@ async function start(): Promise<House> {
           log.push(`published ${next.routes.map(({ name }) => name).join()}`)
         },
       },
-      ticketKeys: PROCESS.ticketKeys,
+      ticketKeys: TICKET_KEYS,
       startedWith,
       log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
       nowMs: () => 1_000 + version,

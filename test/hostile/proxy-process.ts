@@ -15,12 +15,16 @@ import {
 } from '../../src/analyzer/tally.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../../src/proxy/failure.ts'
 import { ProxyServer } from '../../src/proxy/server.ts'
-import type { Snapshot } from '../../src/proxy/snapshot.ts'
+import type { Listener, Snapshot } from '../../src/proxy/snapshot.ts'
 
 export type Command =
   | { readonly type: 'ping' }
-  /** Listens where the first snapshot says. */
-  | { readonly type: 'use'; readonly snapshot: Snapshot }
+  /** Listens where the first one says. */
+  | {
+      readonly type: 'use'
+      readonly snapshot: Snapshot
+      readonly listeners: readonly Listener[]
+    }
   /** Puts the clock forward and does what is due by then. */
   | { readonly type: 'advance'; readonly byMs: number }
   /** Answered at once; what follows is seen by pings. */
@@ -73,7 +77,7 @@ async function obey(command: Command): Promise<void> {
     case 'ping':
       break
     case 'use':
-      await use(command.snapshot)
+      await use(command.snapshot, command.listeners)
       break
     case 'advance':
       for (let turn = 0; turn < 5; turn++) await setImmediate()
@@ -94,9 +98,9 @@ async function obey(command: Command): Promise<void> {
   process.send?.(health())
 }
 
-async function use(snapshot: Snapshot): Promise<void> {
+async function use(snapshot: Snapshot, listeners: readonly Listener[]): Promise<void> {
   server.use(snapshot)
-  for (const listener of snapshot.listeners) {
+  for (const listener of listeners) {
     ports[listener.name] ??= await server.listen(listener, false)
   }
   delay.reset()

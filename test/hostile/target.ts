@@ -127,7 +127,7 @@ export class ProxyProcess implements Target {
       limits: limits ?? {},
       trustedProxies: isTrusted ? ['127.0.0.1/32'] : [],
     })
-    return this.ask({ type: 'use', snapshot: { ...snapshot, listeners: LISTENERS } })
+    return this.ask({ type: 'use', snapshot, listeners: LISTENERS })
   }
 
   ping(): Promise<Health> {

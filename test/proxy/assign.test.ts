@@ -199,9 +199,9 @@ describe('the unit of a request', () => {
 
 describe('with several variants', () => {
   const variants = [
-    { name: 'stable', upstream: 0, weightBp: 5_000, series: 0 },
-    { name: 'b', upstream: 1, weightBp: 3_000, series: 1 },
-    { name: 'c', upstream: 1, weightBp: 2_000, series: 2 },
+    { name: 'stable', upstream: 0, weightBp: 5_000, series: 0, cell: null },
+    { name: 'b', upstream: 1, weightBp: 3_000, series: 1, cell: null },
+    { name: 'c', upstream: 1, weightBp: 2_000, series: 2, cell: null },
   ]
 
   test('each takes its share of the draws', () => {

@@ -14,7 +14,7 @@ test('heads that are read after a new table obey its limits', () => {
   })
   const useLimit = (headBytes: number): void => {
     const limits = { ...LIMITS, headBytes, responseHeadBytes: headBytes }
-    context.use(compileTable(snapshotOf([ROUTE], { limits }), context.endpoints))
+    context.use(compileTable(snapshotOf([ROUTE], { limits }), context))
   }
   const request = latin1(head('GET / HTTP/1.1', 'Host: a'))
   const answer = latin1(head('HTTP/1.1 204 No Content'))

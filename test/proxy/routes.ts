@@ -1,6 +1,7 @@
 /** Routing tables for tests: a snapshot with what matters, compiled as a thread does it. */
 
 import type { Endpoint, ErrorRule, Route, Snapshot, Variant } from '../../src/proxy/snapshot.ts'
+import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type CompiledRoute, type RoutingTable } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
 import { LIMITS } from './http1/heads.ts'
@@ -19,16 +20,17 @@ export const ROUTE: Route = {
   sticky: null,
   forceHeader: null,
   errors: ERRORS,
-  variants: [{ name: 'stable', upstream: 0, weightBp: 10_000, series: 0 }],
+  variants: [{ name: 'stable', upstream: 0, weightBp: 10_000, series: 0, cell: null }],
   rollout: null,
+  settlement: null,
   salt: 'r1',
 }
 
 /** Stable, and a canary of that weight in basis points. */
 export function split(weightBp: number): readonly Variant[] {
   return [
-    { name: 'stable', upstream: 0, weightBp: 10_000 - weightBp, series: 0 },
-    { name: 'canary', upstream: 1, weightBp, series: 1 },
+    { name: 'stable', upstream: 0, weightBp: 10_000 - weightBp, series: 0, cell: 0 },
+    { name: 'canary', upstream: 1, weightBp, series: 1, cell: 1 },
   ]
 }
 
@@ -49,7 +51,6 @@ export function snapshotOf(routes: readonly Route[], changes: Partial<Snapshot> 
       tunnelDrainMs: 1_000,
     },
     trustedProxies: [],
-    listeners: [],
     accessLog: null,
     tellsRefusals: false,
     upstreams: ['v1', 'v2'].map((name, index) => ({
@@ -62,7 +63,10 @@ export function snapshotOf(routes: readonly Route[], changes: Partial<Snapshot> 
 }
 
 export function tableOf(routes: readonly Route[], endpoints = new EndpointSet()): RoutingTable {
-  return compileTable(snapshotOf(routes), endpoints)
+  return compileTable(snapshotOf(routes), {
+    endpoints,
+    rings: new SettlementRings(new Uint32Array(0)),
+  })
 }
 
 /** Compiles one route. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { seriesOffset } from '../../src/analyzer/tally.ts'
-import { compileTable } from '../../src/proxy/table.ts'
+import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
+import { compileTable, type LiveState } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
 import { endpointOf, ROUTE, routeWith, snapshotOf, split, tableOf } from './routes.ts'
 
@@ -59,7 +60,7 @@ describe('endpoints', () => {
     const address = endpointOf(9_001)
     const upstreams = ['a', 'b'].map((name) => ({ name, endpoints: [address] }))
     const route = { ...ROUTE, variants: split(500) }
-    const table = compileTable(snapshotOf([route], { upstreams }), new EndpointSet())
+    const table = compileTable(snapshotOf([route], { upstreams }), live())
     const [stable, canary] = table.byName.get('shop')!.variants
     expect(canary!.endpoints[0]).toBe(stable!.endpoints[0])
   })
@@ -67,7 +68,7 @@ describe('endpoints', () => {
   test('that no snapshot names any more are retired', () => {
     const endpoints = new EndpointSet()
     const [variant] = tableOf([ROUTE], endpoints).byName.get('shop')!.variants
-    compileTable(snapshotOf([], { upstreams: [] }), endpoints)
+    compileTable(snapshotOf([], { upstreams: [] }), live(endpoints))
     expect(variant!.endpoints[0]!.isRetired).toBe(true)
   })
 })
@@ -75,9 +76,13 @@ describe('endpoints', () => {
 test('what holds for every request is in the table', () => {
   const table = compileTable(
     snapshotOf([ROUTE], { version: 7, trustedProxies: ['10.0.0.0/8'] }),
-    new EndpointSet(),
+    live(),
   )
   expect(table.version).toBe(7)
   expect(table.trusted.has('10.1.1.1')).toBe(true)
   expect(table.trusted.has('11.1.1.1')).toBe(false)
 })
+
+function live(endpoints = new EndpointSet()): LiveState {
+  return { endpoints, rings: new SettlementRings(new Uint32Array(0)) }
+}

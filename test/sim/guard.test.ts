@@ -43,6 +43,7 @@ function planOf(successCriteria: string, stepCount: number, durationMs: number):
   return {
     steps: Array.from({ length: stepCount }, () => ({ type: 'pause', durationMs }) as const),
     guard: {
+      coin: false,
       successCriteria,
       windowMs: 60_000,
       intervalMs: 1_000,

@@ -8,6 +8,7 @@
  */
 
 import { z } from 'zod'
+import { EvidenceView } from './evidence-view.ts'
 import { WINDOW_NAMES } from '../series.ts'
 
 export const PHASES = [
@@ -81,7 +82,8 @@ export const RolloutView = z
     plan: z.object({
       steps: z.array(StepView),
       guard: z.object({
-        successCriteria: z.string().meta({ description: 'Empty: no guard' }),
+        coin: z.boolean().meta({ description: 'Whether the canary is compared with stable' }),
+        successCriteria: z.string().meta({ description: 'Beside that; empty: none' }),
         window: z.string(),
         interval: z.string(),
         consecutiveFailureLimit: count,
@@ -119,6 +121,7 @@ export const AnalysisView = z
     window: z.object({ seconds, requests: count, errors: count }).nullable(),
     consecutiveFailures: count,
     failures: count,
+    evidence: EvidenceView.nullable().meta({ description: 'Null where nothing is compared' }),
   })
   .meta({ id: 'Analysis', description: 'What the guard says of a rollout, and why' })
 export type AnalysisView = z.output<typeof AnalysisView>

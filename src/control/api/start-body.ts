@@ -60,10 +60,13 @@ const Steps = z.preprocess((value, context) => {
 
 const Guard = z
   .strictObject({
-    successCriteria: z
-      .string()
+    coin: z
+      .boolean()
       .optional()
-      .meta({ description: 'Such as `error_rate<1%, latency_p95<2s`; empty: no guard' }),
+      .meta({ description: 'Whether the canary is compared with stable; default true' }),
+    successCriteria: z.string().optional().meta({
+      description: 'Such as `error_rate<1%, latency_p95<2s`, judged beside the comparison',
+    }),
     window: z.string().optional(),
     interval: z.string().optional(),
     consecutiveFailureLimit: z.number().optional().meta({ minimum: 0 }),
@@ -71,7 +74,7 @@ const Guard = z
   })
   .meta({
     description:
-      'Left out: `error_rate<5%` over 1m, judged each 1s, with one failure in a row allowed',
+      'Left out: the canary is compared with stable (failures, 4xx, latency, and 5 % failures at most). Criteria are judged over 1m, each 1s, with one failure in a row allowed',
   })
 
 export const StartBody = z.strictObject({

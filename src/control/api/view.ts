@@ -6,8 +6,10 @@
 import type { Analysis } from '../rollout/engine.ts'
 import type { Plan, Rollout } from '../rollout/state.ts'
 import type { AnalysisView, RolloutView } from './schema.ts'
+import { viewEvidence } from './evidence-view.ts'
 import { formatDuration } from '../duration.ts'
 import { allowed } from '../rollout/actions.ts'
+import { hasGuard } from '../rollout/guard.ts'
 import { describePosition, describeStep, numberStep } from '../rollout/sentence.ts'
 
 type Live = Extract<Rollout, { phase: 'progressing' | 'baking' }>
@@ -101,7 +103,7 @@ function whyOverdue(rollout: Live): string {
 }
 
 function isGuarded(rollout: Live): boolean {
-  return rollout.plan.guard.successCriteria !== '' && rollout.weightBp > 0
+  return hasGuard(rollout.plan) && rollout.weightBp > 0
 }
 
 function viewVerdict(rollout: Rollout): RolloutView['verdict'] {
@@ -126,6 +128,7 @@ function viewPlan(plan: Plan): RolloutView['plan'] {
       }
     }),
     guard: {
+      coin: guard.coin,
       successCriteria: guard.successCriteria,
       window: formatDuration(guard.windowMs),
       interval: formatDuration(guard.intervalMs),
@@ -149,6 +152,7 @@ export function viewAnalysis(rollout: Rollout, analysis: Analysis | null): Analy
       window: null,
       consecutiveFailures: 0,
       failures: 0,
+      evidence: null,
     }
   }
   return {
@@ -175,5 +179,6 @@ export function viewAnalysis(rollout: Rollout, analysis: Analysis | null): Analy
     },
     consecutiveFailures: analysis.consecutiveFailureCount,
     failures: analysis.failureCount,
+    evidence: analysis.opinion === null ? null : viewEvidence(analysis.opinion.evidence),
   }
 }

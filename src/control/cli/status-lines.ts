@@ -147,11 +147,18 @@ function facts(rollout: RolloutView, nowMs: number): (readonly [string, string])
     if (holding.waysOut.length > 0) rows.push(['ways out', holding.waysOut.join(', ')])
   }
   if (verdict !== null) rows.push(['verdict', verdict.sentence])
-  const { successCriteria, window } = plan.guard
-  rows.push(['guard', successCriteria === '' ? 'off' : `${successCriteria} over ${window}`])
+  rows.push(['guard', guardLine(plan.guard)])
   if (rollout.reason !== null && rollout.reason !== holding?.why)
     rows.push(['reason', rollout.reason])
   return rows
+}
+
+function guardLine({ coin, successCriteria, window }: RolloutView['plan']['guard']): string {
+  const parts = [
+    ...(coin ? ['compared with stable'] : []),
+    ...(successCriteria === '' ? [] : [`${successCriteria} over ${window}`]),
+  ]
+  return parts.length === 0 ? 'off' : parts.join(', ')
 }
 
 function variantRows({ route }: RouteStatus): VariantRow[] {

@@ -75,6 +75,7 @@ export class Book {
             upstream: rollout.to,
             weightBp: rollout.weightBp,
             salt: rollout.salt,
+            attempt: rollout.attempt,
           }
         : null
       return { route: route.name, stable: this.stableOf(route), canary }

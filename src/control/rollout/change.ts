@@ -69,7 +69,8 @@ export function changeOf(
         messages.push(effect.message)
     }
   }
-  const isProtective = !gives && (event.type === 'abort' || event.type === 'verdict')
+  const isProtective =
+    !gives && (event.type === 'abort' || event.type === 'verdict' || event.type === 'alarm')
   return { entries, messages, routes, state, isProtective }
 }
 

@@ -25,6 +25,7 @@ import type {
   StartRequest,
 } from './engine.ts'
 import { type Finding, judgeWindow } from './guard.ts'
+import type { Judge } from '../judge/judge.ts'
 import { Ledger } from './ledger.ts'
 import type { Log } from '../log.ts'
 import { createQueue, type Lane } from './queue.ts'
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly routing: Routing
   /** Opens the counts of a rollout's canary, from now on and over at most `windowMs`. */
   readonly openEvidence: (route: string, rollout: string, windowMs: number) => Evidence
+  /** What the evidence says of what runs; left out: there is none. */
+  readonly evidence?: Pick<Judge, 'opinion' | 'decision'>
   readonly config: Config
   /** Milliseconds since 1970 that never go back. */
   readonly clock: { nowMs(): number }
@@ -65,17 +68,22 @@ class Controller implements Engine {
   readonly #book: Book
   readonly #ledger: Ledger
   readonly #watch: Watch
+  readonly #evidence: Pick<Judge, 'opinion' | 'decision'>
+  /** Attempts that were paused by an alarm: who resumes one has seen it. */
+  readonly #alarmed = new Set<string>()
   readonly #queue = createQueue()
   #config: Config
   #isTicking = false
   #stopping: Promise<void> | null = null
 
   constructor(options: EngineOptions, stored: StoredState) {
-    const { openEvidence, judge = judgeWindow, log } = options
+    const { openEvidence, judge = judgeWindow, evidence = NO_EVIDENCE, log } = options
     this.#options = options
     this.#config = options.config
     this.#book = new Book(stored)
-    this.#watch = new Watch({ openEvidence, judge, log })
+    this.#evidence = evidence
+    const opinion = (rollout: RunningRollout) => evidence.opinion(rollout)
+    this.#watch = new Watch({ openEvidence, judge, opinion, log })
     const config = () => this.#config
     this.#ledger = new Ledger({ ...options, book: this.#book, config }, stored.seq)
   }
@@ -99,6 +107,10 @@ class Controller implements Engine {
 
   runningOn(route: string): Rollout | undefined {
     return this.#book.runningOn(route)
+  }
+
+  running(): readonly RunningRollout[] {
+    return this.#book.running()
   }
 
   targets(): readonly RouteTarget[] {
@@ -246,7 +258,9 @@ class Controller implements Engine {
     const nowMs = this.#options.clock.nowMs()
     const changes = this.#book.running().flatMap((rollout) => {
       const judged = this.#watch.isDue(rollout, nowMs) ? this.#watch.judge(rollout, nowMs) : null
-      const events: RolloutEvent[] = judged === null ? [] : [judged]
+      const alarm = this.#alarm(rollout, nowMs)
+      const events: RolloutEvent[] = [alarm, judged].filter((event) => event !== null)
+      if (alarm !== null) this.#alarmed.add(attemptOf(rollout))
       if (this.#isOver(rollout, nowMs)) events.push({ type: 'deadline', atMs: nowMs })
       return this.#changes(rollout, events)
     })
@@ -256,8 +270,23 @@ class Controller implements Engine {
   #isAnythingDue(): boolean {
     const nowMs = this.#options.clock.nowMs()
     const isDue = (rollout: RunningRollout): boolean =>
-      this.#watch.isDue(rollout, nowMs) || this.#isOver(rollout, nowMs)
+      this.#watch.isDue(rollout, nowMs) ||
+      this.#alarm(rollout, nowMs) !== null ||
+      this.#isOver(rollout, nowMs)
     return this.#ledger.isOverdue(nowMs) || this.#book.running().some(isDue)
+  }
+
+  /** What the evidence demands; a pause only once in an attempt. */
+  #alarm(rollout: RunningRollout, atMs: number): RolloutEvent | null {
+    if (!rollout.plan.guard.coin || rollout.phase === 'blocked' || rollout.weightBp === 0)
+      return null
+    const found = this.#evidence.decision(rollout)
+    if (found === null) return null
+    const { decision, sentence, evidence } = found
+    const { action } = decision
+    if (action === 'warn' || (action === 'pause' && this.#alarmed.has(attemptOf(rollout))))
+      return null
+    return { type: 'alarm', atMs, attempt: rollout.attempt, action, sentence, evidence }
   }
 
   /** A step is not left while the store fails, so it need not be tried ten times a second. */
@@ -269,4 +298,13 @@ class Controller implements Engine {
     const route = this.#config.routes.find(({ name }) => name === rollout.route)
     return changesOf(rollout, events, route?.stable ?? rollout.from)
   }
+}
+
+const NO_EVIDENCE: Pick<Judge, 'opinion' | 'decision'> = {
+  opinion: () => null,
+  decision: () => null,
+}
+
+function attemptOf({ id, attempt }: Rollout): string {
+  return `${id}/${attempt}`
 }

@@ -6,6 +6,8 @@ import type { CheckResult } from '../../analyzer/threshold.ts'
 import type { WindowCounts } from '../../analyzer/window.ts'
 import type { Config } from '../config/config.ts'
 import type { JournalEntry, KeptReply } from '../store/contract.ts'
+import type { Opinion } from '../judge/judge.ts'
+import type { RunningRollout } from './book.ts'
 import type { Plan, Rollout, Verdict } from './state.ts'
 
 export interface StartRequest {
@@ -45,6 +47,7 @@ export interface RouteTarget {
     readonly upstream: string
     readonly weightBp: number
     readonly salt: string
+    readonly attempt: number
   } | null
 }
 
@@ -75,6 +78,8 @@ export interface Analysis {
   }
   readonly consecutiveFailureCount: number
   readonly failureCount: number
+  /** What the evidence says; null where there is none. */
+  readonly opinion: Opinion | null
 }
 
 export interface Engine {
@@ -86,6 +91,7 @@ export interface Engine {
   find(id: string): Rollout | undefined
   /** The running rollout of a route. */
   runningOn(route: string): Rollout | undefined
+  running(): readonly RunningRollout[]
   targets(): readonly RouteTarget[]
   /** Null when it has ended. */
   analysis(id: string): Analysis | null

@@ -9,7 +9,9 @@ import type { Fault } from './plan.ts'
 import type { GuardPlan } from './state.ts'
 
 export interface GuardInput {
-  /** Such as `error_rate<1%,latency_p95<2s`; empty switches the guard off. */
+  /** Whether the canary is compared with stable; default true. */
+  readonly coin?: boolean | undefined
+  /** Such as `error_rate<1%,latency_p95<2s`. */
   readonly successCriteria?: string | undefined
   readonly window?: string | undefined
   readonly interval?: string | undefined
@@ -19,7 +21,8 @@ export interface GuardInput {
 
 /** What a rollout is judged by when it does not say. */
 export const DEFAULT_GUARD: GuardPlan = {
-  successCriteria: 'error_rate<5%',
+  coin: true,
+  successCriteria: '',
   windowMs: 60_000,
   intervalMs: 1_000,
   consecutiveFailureLimit: 1,
@@ -41,6 +44,7 @@ export const CRITERIA_CHARS = 1_024
 /** Reads a guard; what is wrong goes to `faults`, and the default stands in for it. */
 export function readGuard(input: GuardInput, faults: Fault[]): GuardPlan {
   const guard: GuardPlan = {
+    coin: input.coin ?? DEFAULT_GUARD.coin,
     successCriteria: readCriteria(input.successCriteria, faults),
     windowMs: readMs('window', input.window, faults),
     intervalMs: readMs('interval', input.interval, faults),

@@ -32,6 +32,11 @@ export function judgeWindow(plan: Plan, counts: WindowCounts): Finding {
   return judge(criteria, counts, { alphaWindow: alphaWindow(plan, criteria.length) })
 }
 
+/** Whether anything is judged at all. */
+export function hasGuard({ guard }: Plan): boolean {
+  return guard.coin || guard.successCriteria !== ''
+}
+
 /** The bound on the false alarms of one criterion in one window: the rollout's, shared among all of them. */
 export function alphaWindow(plan: Plan, criteriaCount: number): number {
   const guardedMs = plan.steps.reduce((sum, step) => sum + holdMs(step), 0)

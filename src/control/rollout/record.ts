@@ -20,6 +20,7 @@ import type {
 const TRIGGERS: Readonly<Record<RolloutEvent['type'], Trigger>> = {
   start: 'person',
   verdict: 'analyzer',
+  alarm: 'analyzer',
   deadline: 'deadline',
   setWeight: 'person',
   promote: 'person',

@@ -2,6 +2,8 @@
  * The words of the rollout machine: plan, state, event, effect. All plain data, all stored as JSON.
  */
 
+import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
+
 /** The canary's share of traffic in basis points: 0 is none, 10 000 is all. */
 export type WeightBp = number
 
@@ -14,7 +16,9 @@ export type Step =
 
 /** The checks that run whenever the canary has traffic. */
 export interface GuardPlan {
-  /** As the user wrote them, `error_rate<1%, latency_p95<2s`; parsed by `analyzer/criteria.ts`. Empty: no guard. */
+  /** Whether the canary is compared with stable all the time, see `analyzer/guard/`. */
+  readonly coin: boolean
+  /** Beside that, as the user wrote them: `error_rate<1%, latency_p95<2s`; parsed by `analyzer/criteria.ts`. Empty: none. */
   readonly successCriteria: string
   /** Length of the rolling window that is judged, never reaching back before the step began. */
   readonly windowMs: number
@@ -134,6 +138,17 @@ export type RolloutEvent =
       readonly stepIndex: number
       readonly verdict: Verdict
       readonly sentence: string
+    }
+  /** The evidence has reached its limit: what it says is done at once. */
+  | {
+      readonly type: 'alarm'
+      readonly atMs: number
+      /** Evidence is keyed by attempt; of another one it is ignored. */
+      readonly attempt: number
+      readonly action: 'abort' | 'pause'
+      readonly sentence: string
+      /** What it was decided on. */
+      readonly evidence: GuardEvidence
     }
   | { readonly type: 'deadline'; readonly atMs: number }
   | {

@@ -8,6 +8,7 @@
  */
 
 import { ALL_BP, enter, FROM_THE_TOP } from './enter.ts'
+import { hasGuard } from './guard.ts'
 import { judged, limitPassed } from './failures.ts'
 import { end, finish, recorded, stay } from './record.ts'
 import { describePosition, formatWeight, numberStep } from './sentence.ts'
@@ -52,6 +53,8 @@ function onLive(state: Live, event: RolloutEvent): Transition {
   switch (event.type) {
     case 'verdict':
       return onVerdict(state, event)
+    case 'alarm':
+      return onAlarm(state, event)
     case 'deadline':
       return onDeadline(state, event)
     case 'setWeight':
@@ -95,6 +98,7 @@ function onBlocked(state: Blocked, event: RolloutEvent): Transition {
       return restart(state, event)
     case 'start':
     case 'verdict':
+    case 'alarm':
     case 'deadline':
     case 'setWeight':
     case 'promote':
@@ -126,6 +130,13 @@ function onVerdict(state: Live, event: Event<'verdict'>): Transition {
   return recorded({ ...state, ...next }, event, `judged ${event.verdict}: ${event.sentence}`, [])
 }
 
+/** Whatever the step is, and also while it is paused: the guard watches whenever the canary has traffic. */
+function onAlarm(state: Live, event: Event<'alarm'>): Transition {
+  if (event.attempt !== state.attempt || state.weightBp === 0) return stay(state)
+  if (event.action === 'abort') return takeBack(state, event, event.sentence)
+  return state.phase === 'paused' ? stay(state) : pauseFor(state, event, event.sentence)
+}
+
 /** Without a pass the step holds, however long its time is over: no data is not a success. */
 function onDeadline(state: Live, event: Event<'deadline'>): Transition {
   if (!isOver(state, event.atMs)) return stay(state)
@@ -142,7 +153,14 @@ function promote(state: Live, event: Event<'promote'>): Transition {
 }
 
 function pause(state: Exclude<Live, { phase: 'paused' }>, event: Event<'pause'>): Transition {
-  const reason = because(`${event.actor} paused it`, event.reason)
+  return pauseFor(state, event, because(`${event.actor} paused it`, event.reason))
+}
+
+function pauseFor(
+  state: Exclude<Live, { phase: 'paused' }>,
+  event: RolloutEvent,
+  reason: string,
+): Transition {
   const next: Rollout = {
     ...state,
     phase: 'paused',
@@ -222,7 +240,7 @@ function takeBack(state: Live | Blocked, event: RolloutEvent, reason: string): T
 }
 
 function isGuarded(state: Live): boolean {
-  return state.plan.guard.successCriteria !== '' && state.weightBp > 0
+  return hasGuard(state.plan) && state.weightBp > 0
 }
 
 function isOver(state: Live, atMs: number): boolean {

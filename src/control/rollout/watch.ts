@@ -8,7 +8,8 @@
 import type { WindowCounts } from '../../analyzer/window.ts'
 import type { Book, RunningRollout } from './book.ts'
 import type { Analysis, Evidence } from './engine.ts'
-import type { Finding } from './guard.ts'
+import { type Finding, hasGuard } from './guard.ts'
+import type { Opinion } from '../judge/judge.ts'
 import type { Log } from '../log.ts'
 import type { Plan, RolloutEvent } from './state.ts'
 
@@ -16,6 +17,8 @@ export interface WatchOptions {
   /** Opens the counts of a rollout's canary on a route. */
   readonly openEvidence: (route: string, rollout: string, windowMs: number) => Evidence
   readonly judge: (plan: Plan, counts: WindowCounts) => Finding
+  /** What the evidence says; null where there is none. */
+  readonly opinion: (rollout: RunningRollout) => Opinion | null
   readonly log: Log
 }
 
@@ -28,6 +31,8 @@ interface Watched {
   finding: Finding | null
   requestCount: number
   errorCount: number
+  /** What had settled of the canary when the step began. */
+  readonly settledBefore: number
 }
 
 export class Watch {
@@ -97,6 +102,7 @@ export class Watch {
       },
       consecutiveFailureCount,
       failureCount,
+      opinion: this.#options.opinion(rollout),
     }
   }
 
@@ -119,6 +125,7 @@ export class Watch {
       finding: null,
       requestCount: 0,
       errorCount: 0,
+      settledBefore: this.#options.opinion(rollout)?.canaryCount ?? 0,
     })
   }
 
@@ -132,8 +139,19 @@ export class Watch {
       const counts = watched.evidence.counts()
       watched.requestCount = counts.requestCount
       watched.errorCount = counts.errorCount
-      return this.#options.judge(rollout.plan, counts)
+      const { plan } = rollout
+      const found = plan.guard.successCriteria === '' ? null : this.#options.judge(plan, counts)
+      const settled = plan.guard.coin ? this.#findSettled(rollout, watched) : null
+      return found === null || settled === null ? (found ?? settled) : stricter(found, settled)
     })
+  }
+
+  /** Evidence that has reached its limit acts by itself; until then what it says is how much there is. */
+  #findSettled(rollout: RunningRollout, { settledBefore }: Watched): Finding {
+    const opinion = this.#options.opinion(rollout)
+    const settledCount = (opinion?.canaryCount ?? 0) - settledBefore
+    if (opinion === null || settledCount <= 0) return NOTHING_SETTLED
+    return { verdict: 'pass', sentence: opinion.sentence, checks: [] }
   }
 
   /** What cannot be judged is not judged, so its step holds; the others go on. */
@@ -147,8 +165,22 @@ export class Watch {
   }
 }
 
+const NOTHING_SETTLED: Finding = {
+  verdict: 'noData',
+  sentence: 'No request of the canary has settled since the step began',
+  checks: [],
+}
+
+/** Strictest first. */
+const VERDICTS: readonly Finding['verdict'][] = ['fail', 'noData', 'inconclusive', 'pass']
+
+function stricter(found: Finding, settled: Finding): Finding {
+  const isFound = VERDICTS.indexOf(found.verdict) <= VERDICTS.indexOf(settled.verdict)
+  return { ...(isFound ? found : settled), checks: found.checks }
+}
+
 function isWatched(rollout: RunningRollout): boolean {
-  return rollout.phase !== 'blocked' && rollout.plan.guard.successCriteria !== ''
+  return rollout.phase !== 'blocked' && hasGuard(rollout.plan)
 }
 
 function keyOf({ attempt, stepIndex, stepAtMs }: RunningRollout): string {
@@ -156,7 +188,7 @@ function keyOf({ attempt, stepIndex, stepAtMs }: RunningRollout): string {
 }
 
 function whyUnjudged(rollout: RunningRollout): string {
-  if (rollout.plan.guard.successCriteria === '') return 'No guard is set'
+  if (!hasGuard(rollout.plan)) return 'No guard is set'
   if (rollout.phase === 'blocked' || rollout.weightBp === 0) return 'The canary has no traffic'
   return 'The step has not been judged yet'
 }

@@ -74,6 +74,10 @@ export interface Store {
     rollout?: string
   }): Promise<readonly JournalEntry[]>
   lastSeq(): Promise<number>
+  /** What was kept of each rollout's evidence last: JSON, by rollout. */
+  evidence(): Promise<ReadonlyMap<string, string>>
+  /** Keeps some rollouts' evidence, all or none, or (null) forgets it. */
+  keepEvidence(bodies: ReadonlyMap<string, string | null>): Promise<void>
   findReply(key: string): Promise<KeptReply | undefined>
   /** Saves the fold so that the next `load` is short, and drops replies older than `repliesBeforeMs`. */
   compact(state: StoredState, repliesBeforeMs: number): Promise<void>

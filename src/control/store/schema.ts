@@ -14,7 +14,7 @@ import { guarded, RESTORE } from './failure.ts'
 export const APPLICATION_ID = 0x534c4345
 
 /** The layout below; a file with a higher number is left alone. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** Columns `type` and `actor` are for people with `sqlite3`; the truth is in `body`, which the hash covers. */
 const TABLES = `
@@ -46,6 +46,14 @@ const TABLES = `
   CREATE INDEX idempotency_by_age ON idempotency (at);
 `
 
+/** Since layout 2: what the judge knows of each running rollout. No truth of the journal's; it may lag by a second. */
+const EVIDENCE = `
+  CREATE TABLE evidence (
+    rollout TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`
+
 /** The fields of the database header (https://www.sqlite.org/fileformat2.html section 1.3). */
 const HEADER = {
   bytes: 100,
@@ -75,6 +83,7 @@ export function prepareDatabase(database: DatabaseSync, path: string): void {
   guarded(doing, () => {
     if (pragma(database, 'page_count') === 0) createTables(database)
     checkIds(path, pragma(database, 'application_id'), pragma(database, 'user_version'))
+    if (pragma(database, 'user_version') < SCHEMA_VERSION) migrate(database)
     const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
     if (found !== 'ok') {
       throw new CodedError('storeCorrupt', `${doing}: ${String(found)}; ${RESTORE}`)
@@ -89,7 +98,18 @@ function createTables(database: DatabaseSync): void {
   database.exec(`
     BEGIN EXCLUSIVE;
     ${TABLES}
+    ${EVIDENCE}
     PRAGMA application_id = ${APPLICATION_ID};
+    PRAGMA user_version = ${SCHEMA_VERSION};
+    COMMIT;
+  `)
+}
+
+/** From layout 1. */
+function migrate(database: DatabaseSync): void {
+  database.exec(`
+    BEGIN EXCLUSIVE;
+    ${EVIDENCE}
     PRAGMA user_version = ${SCHEMA_VERSION};
     COMMIT;
   `)

@@ -77,6 +77,10 @@ function storeOver(database: DatabaseSync, path: string, lock: Lock): Store {
     'SELECT * FROM events WHERE rollout = ? AND seq > ? ORDER BY seq LIMIT ?',
   )
 
+  const evidence = database.prepare('SELECT rollout, body FROM evidence')
+  const keepEvidence = database.prepare('INSERT OR REPLACE INTO evidence VALUES (?, ?)')
+  const forgetEvidence = database.prepare('DELETE FROM evidence WHERE rollout = ?')
+
   function appendAll(entries: readonly NewEntry[], kept: KeptReply | undefined): JournalEntry[] {
     const last = tip.get()
     let seq = Number(last?.['seq'] ?? 0)
@@ -118,6 +122,20 @@ function storeOver(database: DatabaseSync, path: string, lock: Lock): Store {
     },
     async lastSeq() {
       return guarded(reading, () => Number(tip.get()?.['seq'] ?? 0))
+    },
+    async evidence() {
+      const rows = guarded(reading, () => evidence.all())
+      return new Map(rows.map((row) => [String(row['rollout']), String(row['body'])]))
+    },
+    async keepEvidence(bodies) {
+      guarded(doing, () =>
+        inTransaction(database, () => {
+          for (const [rollout, body] of bodies) {
+            if (body === null) forgetEvidence.run(rollout)
+            else keepEvidence.run(rollout, body)
+          }
+        }),
+      )
     },
     async findReply(key) {
       const row = guarded(reading, () => reply.get(key))

@@ -9,6 +9,7 @@ import { CodedError } from '../coded-error.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config, EndpointConfig, RouteConfig } from '../config/config.ts'
 import type { Routing, RouteTarget } from '../rollout/engine.ts'
+import type { Settlements } from '../judge/settlements.ts'
 import type { ThreadPool } from './pool.ts'
 
 const ALL_BP = 10_000
@@ -49,8 +50,7 @@ export class SeriesRegistry {
 /** What every snapshot of a process has in common. */
 export interface CompileContext {
   readonly series: SeriesRegistry
-  /** See `ListenerTls.ticketKeys`. */
-  readonly ticketKeys: Uint8Array
+  readonly settlements: Settlements
   /** See `Snapshot.viaName`. */
   readonly viaName: string
 }
@@ -71,7 +71,6 @@ export function compileSnapshot(
     limits: config.proxy.limits,
     timeouts: config.proxy.timeouts,
     trustedProxies: config.proxy.trustedProxies,
-    listeners: compileListeners(config, context.ticketKeys),
     accessLog: mode === 'off' ? null : { mode, ratio },
     tellsRefusals: config.control.logLevel === 'debug',
     upstreams: upstreams.map(({ name, endpoints }) => ({
@@ -79,12 +78,12 @@ export function compileSnapshot(
       endpoints: endpoints.map(compileEndpoint),
     })),
     routes: config.routes.map((route) =>
-      compileRoute(route, byRoute.get(route.name), { places, series: context.series }),
+      compileRoute(route, byRoute.get(route.name), { ...context, places }),
     ),
   }
 }
 
-/** The listeners of a configuration as the threads know them. */
+/** The listeners of a configuration as the threads know them; `ticketKeys`: see `ListenerTls`. */
 export function compileListeners(config: Config, ticketKeys: Uint8Array): readonly Listener[] {
   return config.proxy.listeners.map((listener) => ({
     ...listener,
@@ -101,18 +100,28 @@ function compileEndpoint(endpoint: EndpointConfig): Endpoint {
   return { ...endpoint, id: `${protocol}+tls://${address}#${hash}` }
 }
 
+function follow(
+  { name, sticky }: RouteConfig,
+  { rollout, attempt, weightBp }: NonNullable<RouteTarget['canary']>,
+  settlements: Settlements,
+): ReturnType<Settlements['obtain']> {
+  return settlements.obtain({ route: name, rollout, attempt, isSticky: sticky !== null }, weightBp)
+}
+
 function compileRoute(
   route: RouteConfig,
   target: RouteTarget | undefined,
-  context: { places: ReadonlyMap<string, number>; series: SeriesRegistry },
+  context: CompileContext & { readonly places: ReadonlyMap<string, number> },
 ): Route {
   const canary = target?.canary ?? null
   const stable = target?.stable ?? route.stable
-  const variant = (name: string, upstream: string, weightBp: number): Variant => ({
+  const followed = canary === null ? null : follow(route, canary, context.settlements)
+  const variant = (name: 'stable' | 'canary', upstream: string, weightBp: number): Variant => ({
     name,
     upstream: context.places.get(upstream) ?? context.places.get(route.stable)!,
     weightBp,
     series: context.series.obtain(route.name, name),
+    cell: followed?.pair[name] ?? null,
   })
   const variants = [variant('stable', stable, ALL_BP - (canary?.weightBp ?? 0))]
   if (canary !== null) variants.push(variant('canary', canary.upstream, canary.weightBp))
@@ -125,6 +134,7 @@ function compileRoute(
     errors: route.errors,
     variants,
     rollout: canary?.rollout ?? null,
+    settlement: followed?.settlement ?? null,
     salt: canary?.salt ?? '',
   }
 }

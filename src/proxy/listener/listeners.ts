@@ -1,28 +1,26 @@
-/** Listeners as connections meet them: compiled once a snapshot. */
+/** Listeners as connections meet them: compiled whenever control says what is to be open. */
 
 import type { Listener } from '../snapshot.ts'
 import { type TlsAcceptor, TlsCompiler } from './tls.ts'
 
 export interface CompiledListener {
-  readonly name: string
   readonly protocols: Listener['protocols']
   readonly proxyProtocol: boolean
   /** Null: cleartext. */
   readonly tls: TlsAcceptor | null
 }
 
-/** Makes the listeners of one table after the other; what is the same in both is kept. */
+/** Makes one list of listeners after the other; what is the same in both is kept. */
 export class ListenerCompiler {
   readonly #tls = new TlsCompiler()
 
-  /** By name. */
-  compile(listeners: readonly Listener[]): ReadonlyMap<string, CompiledListener> {
+  /** In the order of the listeners. */
+  compile(listeners: readonly Listener[]): readonly CompiledListener[] {
     const acceptors = this.#tls.compile(listeners)
-    return new Map(
-      listeners.map(({ name, protocols, proxyProtocol }, i) => [
-        name,
-        { name, protocols, proxyProtocol, tls: acceptors[i]! },
-      ]),
-    )
+    return listeners.map(({ protocols, proxyProtocol }, i) => ({
+      protocols,
+      proxyProtocol,
+      tls: acceptors[i]!,
+    }))
   }
 }

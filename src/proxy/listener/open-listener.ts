@@ -1,8 +1,13 @@
-/** A listening socket, which takes its settings from the table in force under its name. */
+/**
+ * A listening socket, and what connections to it are served by.
+ *
+ * The settings belong to the address, and not to the name: while a listener moves, its name stands at the old port and
+ * at the new one, each with its own.
+ */
 
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Listener } from '../snapshot.ts'
-import { type CompiledListener, ListenerCompiler } from './listeners.ts'
+import type { CompiledListener } from './listeners.ts'
 
 /** Connections that the kernel holds for us until they are accepted. */
 const BACKLOG = 1024
@@ -10,30 +15,25 @@ const BACKLOG = 1024
 const SERVER_OPTIONS = { noDelay: true, allowHalfOpen: true, pauseOnConnect: true }
 
 export interface OpenListenerOptions {
-  /** The settings in force; undefined before they have come with a table, and after they have gone. */
-  readonly settingsOf: (name: string) => CompiledListener | undefined
+  readonly settings: CompiledListener
   readonly onConnection: (socket: Socket, settings: CompiledListener) => void
   readonly report: (error: unknown) => void
 }
 
 export class OpenListener {
-  readonly #options: OpenListenerOptions
-  readonly #server: Server
   readonly host: string
-  #name: string
+  /** What the next connection meets. */
+  settings: CompiledListener
+  readonly #report: (error: unknown) => void
+  readonly #server: Server
   #port: number
-  /** The last ones that were in force. */
-  #settings: CompiledListener
 
-  constructor(listener: Listener, options: OpenListenerOptions) {
-    this.#options = options
-    this.host = listener.host
-    this.#name = listener.name
-    this.#port = listener.port
-    this.#settings =
-      options.settingsOf(listener.name) ??
-      new ListenerCompiler().compile([listener]).get(listener.name)!
-    this.#server = createServer(SERVER_OPTIONS, (socket) => this.#onConnection(socket))
+  constructor({ host, port }: Listener, { settings, onConnection, report }: OpenListenerOptions) {
+    this.host = host
+    this.settings = settings
+    this.#port = port
+    this.#report = report
+    this.#server = createServer(SERVER_OPTIONS, (socket) => onConnection(socket, this.settings))
   }
 
   /** Where it listens, once it does. */
@@ -45,15 +45,6 @@ export class OpenListener {
     return host === this.host && port === this.#port
   }
 
-  rename(name: string): void {
-    this.#name = name
-  }
-
-  #onConnection(socket: Socket): void {
-    this.#settings = this.#options.settingsOf(this.#name) ?? this.#settings
-    this.#options.onConnection(socket, this.#settings)
-  }
-
   /** `reusePort`: other threads listen on the same one. */
   open(reusePort: boolean): Promise<void> {
     const server = this.#server
@@ -61,7 +52,7 @@ export class OpenListener {
     server.once('error', reject)
     server.listen({ host: this.host, port: this.#port, reusePort, backlog: BACKLOG }, () => {
       server.off('error', reject)
-      server.on('error', this.#options.report)
+      server.on('error', this.#report)
       const address = server.address()
       if (typeof address === 'object' && address !== null) this.#port = address.port
       resolve()

@@ -5,8 +5,7 @@
  * (a PROXY header) can be, and Node's own code still decides what a verified client is. A bare `TLSSocket` was rejected:
  * that decision would be ours then, by interfaces that are not public.
  *
- * What is made of certificates is kept by their content: a snapshot with new weights makes nothing anew, one with a
- * new certificate makes that one.
+ * What is made of certificates is kept by their content: where one is new, that one is made and nothing else.
  */
 
 import { constants, createHash } from 'node:crypto'
@@ -70,7 +69,7 @@ export function certificateFault(socket: TLSSocket): Error | null {
   return new Error(`client certificate: ${authorizationError}`)
 }
 
-/** Makes acceptors for one table after the other. */
+/** Makes acceptors for one list of listeners after the other. */
 export class TlsCompiler {
   #acceptors = new Map<string, TlsAcceptor>()
   #contexts = new Map<string, SecureContext>()

@@ -20,6 +20,7 @@ export const PLAN: Plan = {
     { type: 'bake', durationMs: 600_000 },
   ],
   guard: {
+    coin: false,
     successCriteria: 'error_rate<1%',
     windowMs: 60_000,
     intervalMs: 1_000,

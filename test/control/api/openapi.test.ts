@@ -87,6 +87,7 @@ test('no component is there twice, as input and as output', async () => {
     'Analysis',
     'Event',
     'EventList',
+    'Evidence',
     'Liveness',
     'Problem',
     'Readiness',

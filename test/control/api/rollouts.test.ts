@@ -17,7 +17,8 @@ test('a started rollout is answered 201 with its place and its tag', async () =>
     plan: {
       steps: [{ setWeight: 5 }, { pause: { duration: '2m' } }],
       guard: {
-        successCriteria: 'error_rate<5%',
+        coin: true,
+        successCriteria: '',
         window: '1m',
         interval: '1s',
         consecutiveFailureLimit: 1,
@@ -176,6 +177,7 @@ test('an analysis speaks in seconds and ratios', async () => {
     window: { ms: 60_000, requestCount: 500, errorCount: 1 },
     consecutiveFailureCount: 0,
     failureCount: 2,
+    opinion: null,
   }
   const { json } = await served.ask('GET', '/v1/rollouts/shop/analysis')
   expect(json).toEqual({
@@ -192,6 +194,7 @@ test('an analysis speaks in seconds and ratios', async () => {
     window: { seconds: 60, requests: 500, errors: 1 },
     consecutiveFailures: 0,
     failures: 2,
+    evidence: null,
   })
 })
 

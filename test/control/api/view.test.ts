@@ -116,6 +116,7 @@ test('the plan is shown in the words of the request', () => {
       { bake: { duration: '10m' } },
     ],
     guard: {
+      coin: false,
       successCriteria: 'error_rate<1%',
       window: '1m',
       interval: '1s',

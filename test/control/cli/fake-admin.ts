@@ -210,6 +210,7 @@ export function rollout(change: Partial<RolloutView> = {}): RolloutView {
         { bake: { duration: '2m' } },
       ],
       guard: {
+        coin: false,
         successCriteria: 'error_rate<1%',
         window: '1m',
         interval: '1s',

@@ -11,6 +11,7 @@ import type {
 } from '../../../src/control/rollout/state.ts'
 
 export const GUARD: GuardPlan = {
+  coin: false,
   successCriteria: 'error_rate<5%',
   windowMs: 60_000,
   intervalMs: 1_000,

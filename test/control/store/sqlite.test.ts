@@ -37,6 +37,39 @@ describe('a store', () => {
     expect(await store.lastSeq()).toBe(3)
   })
 
+  test('keeps evidence by rollout, in place of what it kept before, until it is forgotten', async () => {
+    const path = temporaryPath()
+    const store = await opened(path)
+    await store.keepEvidence(
+      new Map([
+        ['shop-1', '{"a":1}'],
+        ['shop-2', '{}'],
+      ]),
+    )
+    await store.keepEvidence(
+      new Map([
+        ['shop-1', '{"a":2}'],
+        ['shop-2', null],
+      ]),
+    )
+    await store.close()
+    const again = await opened(path)
+    expect(await again.evidence()).toEqual(new Map([['shop-1', '{"a":2}']]))
+    expect(await again.lastSeq()).toBe(0)
+  })
+
+  test('of layout 1 gets what layout 2 has beside it', async () => {
+    const path = temporaryPath()
+    const store = await opened(path)
+    const written = await store.append(entriesOf([abort]))
+    await store.close()
+    tamper(path, 'DROP TABLE evidence; PRAGMA user_version = 1')
+    const again = await opened(path)
+    expect(await again.journal({ after: 0, limit: 10 })).toEqual(written)
+    await again.keepEvidence(new Map([['shop-1', '{}']]))
+    expect((await again.evidence()).size).toBe(1)
+  })
+
   test('pages through the journal, all of it or a rollout', async () => {
     const store = await opened(temporaryPath())
     await store.append([stableEntry('b', 'a'), ...entriesOf([abort]), stableEntry('c', 'a')])
@@ -150,10 +183,10 @@ async function used(): Promise<string> {
 describe('a file is refused and left as it was', () => {
   test('when a newer Sluice wrote it', async () => {
     const path = await used()
-    tamper(path, 'PRAGMA user_version = 2')
+    tamper(path, 'PRAGMA user_version = 3')
     expect(await refused(path)).toMatchObject({
       code: 'storeTooNew',
-      message: expect.stringMatching(/layout 2, this Sluice knows 1; run the newer Sluice again/),
+      message: expect.stringMatching(/layout 3, this Sluice knows 2; run the newer Sluice again/),
     })
   })
 

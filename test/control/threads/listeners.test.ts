@@ -3,11 +3,13 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePorts } from '../../../bench/load/children.ts'
 import { faulty, listenerOn, startPool } from '../../e2e/thread-pool.ts'
 import { type Client, connectClient } from '../../proxy/exchange/client.ts'
 import { eventually } from '../../proxy/exchange/eventually.ts'
 import { snapshotOf } from '../../proxy/exchange/proxy.ts'
 import { startUpstream } from '../../proxy/exchange/upstream.ts'
+import { outcomeOf, TLS } from '../../proxy/listener/house.ts'
 
 /** Connections that reach both threads as good as surely. */
 const CONNECTION_COUNT = 20
@@ -131,3 +133,53 @@ test('listeners change also while a thread is being replaced', async () => {
   expect(await refusal(port)).toBe('ECONNREFUSED')
   expect(await answersOf(await clientsOf(pool.listeners[0]!.port))).toEqual(new Set(['hello']))
 })
+
+test('a listener that moves takes its settings along, and leaves the old ones where it was', async () => {
+  const { pool, setup, port } = await start()
+  const [free = 0] = await freePorts(1)
+  const target = listenerOn(free, { name: 'first', tls: TLS })
+  const served = async () => [await speaks(port), await speaks(target.port)]
+
+  await pool.open([target])
+  expect(await served()).toEqual(['http', 'https'])
+  await pool.publish(snapshotOf(setup))
+  expect(await served()).toEqual(['http', 'https'])
+  await pool.keep([target])
+  expect(await served()).toEqual([null, 'https'])
+
+  await pool.open([listenerOn(port, { name: 'first' })])
+  expect(await served()).toEqual(['http', 'https'])
+  await pool.keep([target])
+  expect(await served()).toEqual([null, 'https'])
+})
+
+test('listeners that change places change their settings too', async () => {
+  const { pool, port } = await start()
+  const [free = 0] = await freePorts(1)
+  const secure = listenerOn(free, { name: 'second', tls: TLS })
+  const plain = listenerOn(port, { name: 'first' })
+  await pool.open([plain, secure])
+  await pool.keep([plain, secure])
+  const swapped = [
+    { ...plain, port: secure.port },
+    { ...secure, port },
+  ]
+  expect(pool.missing(swapped)).toEqual([])
+  await pool.open(swapped)
+  expect([await speaks(port), await speaks(secure.port)]).toEqual(['http', 'https'])
+  await pool.keep(swapped)
+  expect([await speaks(port), await speaks(secure.port)]).toEqual(['https', 'http'])
+})
+
+/** What is served there, in every thread; null where nobody is. */
+async function speaks(port: number): Promise<'http' | 'https' | null> {
+  if ((await refusal(port)) !== null) return null
+  const ports = Array.from({ length: CONNECTION_COUNT }, () => port)
+  const outcomes = new Set(await Promise.all(ports.map((each) => outcomeOf(each))))
+  if (outcomes.has('served')) {
+    expect([...outcomes]).toEqual(['served'])
+    return 'https'
+  }
+  expect(await answersOf(await clientsOf(port))).toEqual(new Set(['hello']))
+  return 'http'
+}

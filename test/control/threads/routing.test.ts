@@ -1,6 +1,11 @@
+import { Settlements } from '../../../src/control/judge/settlements.ts'
 import { expect, test } from 'vitest'
 import { SERIES_LIMIT } from '../../../src/analyzer/tally.ts'
-import { compileSnapshot, SeriesRegistry } from '../../../src/control/threads/routing.ts'
+import {
+  compileListeners,
+  compileSnapshot,
+  SeriesRegistry,
+} from '../../../src/control/threads/routing.ts'
 import type { Snapshot } from '../../../src/proxy/snapshot.ts'
 import { endpointOf } from '../../proxy/routes.ts'
 import { configOf, sample } from '../config/sample.ts'
@@ -14,8 +19,9 @@ const CONFIG = configOf(
   }),
 )
 
-const PROCESS = { ticketKeys: new Uint8Array(48), viaName: 'sluice-test' }
-const CANARY = { rollout: 'r-1', upstream: 'b', weightBp: 500, salt: 'salt' }
+const SETTLEMENTS = new Settlements({ nowMs: () => 0, stableP99Us: () => null, kept: () => null })
+const PROCESS = { viaName: 'sluice-test', settlements: SETTLEMENTS }
+const CANARY = { rollout: 'r-1', upstream: 'b', weightBp: 500, salt: 'salt', attempt: 1 }
 
 function places(snapshot: Snapshot): number[] {
   return snapshot.routes.flatMap(({ variants }) => variants.map((variant) => variant.series))
@@ -27,7 +33,11 @@ test('without targets every route goes to the stable upstream of the file', () =
     series: new SeriesRegistry(),
     ...PROCESS,
   })
-  expect(snapshot).toMatchObject({ version: 7, limits: CONFIG.proxy.limits })
+  expect(snapshot).toMatchObject({
+    version: 7,
+    viaName: 'sluice-test',
+    limits: CONFIG.proxy.limits,
+  })
   expect(snapshot.routes[0]?.errors).toEqual(CONFIG.routes[0]?.errors)
   expect(snapshot.upstreams).toEqual([
     { name: 'a', endpoints: [endpointOf(9001)] },
@@ -37,8 +47,14 @@ test('without targets every route goes to the stable upstream of the file', () =
     },
   ])
   expect(snapshot.routes.map(({ name, variants }) => ({ name, variants }))).toEqual([
-    { name: 'shop', variants: [{ name: 'stable', upstream: 0, weightBp: 10_000, series: 0 }] },
-    { name: 'help', variants: [{ name: 'stable', upstream: 1, weightBp: 10_000, series: 1 }] },
+    {
+      name: 'shop',
+      variants: [{ name: 'stable', upstream: 0, weightBp: 10_000, series: 0, cell: null }],
+    },
+    {
+      name: 'help',
+      variants: [{ name: 'stable', upstream: 1, weightBp: 10_000, series: 1, cell: null }],
+    },
   ])
 })
 
@@ -69,19 +85,14 @@ test('endpoints that are reached differently have different ids', () => {
   expect(compiled?.endpoints[2]?.id).not.toBe(compiled?.endpoints[3]?.id)
 })
 
-test('listeners with TLS have the ticket keys of the process, and the process its name', () => {
+test('listeners with TLS have the ticket keys of the process', () => {
   const [listener] = CONFIG.proxy.listeners
   const tls = { certificates: [], minVersion: 'TLSv1.2', clients: null } as const
   const proxy = { ...CONFIG.proxy, listeners: [listener!, { ...listener!, tls }] }
-  const snapshot = compileSnapshot({ ...CONFIG, proxy }, [], {
-    version: 1,
-    series: new SeriesRegistry(),
-    ...PROCESS,
-  })
-  expect(snapshot.viaName).toBe('sluice-test')
-  expect(snapshot.listeners).toEqual([
+  const ticketKeys = new Uint8Array(48)
+  expect(compileListeners({ ...CONFIG, proxy }, ticketKeys)).toEqual([
     listener,
-    { ...listener, tls: { ...tls, ticketKeys: PROCESS.ticketKeys } },
+    { ...listener, tls: { ...tls, ticketKeys } },
   ])
 })
 

@@ -29,7 +29,7 @@ function createRecord(rule: AccessLog | null) {
     },
   })
   function use(accessLog: AccessLog | null): void {
-    context.use(compileTable(snapshotOf([ROUTE], { accessLog }), context.endpoints))
+    context.use(compileTable(snapshotOf([ROUTE], { accessLog }), context))
   }
   function begin(...lines: string[]): void {
     const bytes = latin1(head(...lines))

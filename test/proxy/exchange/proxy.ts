@@ -15,10 +15,12 @@ import {
   METHODS,
   segment,
   SERIES,
+  cellOffset,
   seriesOffset,
   THREAD,
 } from '../../../src/analyzer/tally.ts'
 import { BIN_COUNT } from '../../../src/analyzer/histogram.ts'
+import { SETTLED } from '../../../src/analyzer/settled.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../../../src/proxy/failure.ts'
 import { ProxyServer } from '../../../src/proxy/server.ts'
 import type {
@@ -91,14 +93,19 @@ let version = 0
 export function snapshotOf(setup: Setup): Snapshot {
   const { canary } = setup
   const weightBp = canary?.weightBp ?? 0
-  const stable = { name: 'stable', upstream: 0, weightBp: 10_000 - weightBp, series: STABLE }
+  const stable = {
+    name: 'stable',
+    upstream: 0,
+    weightBp: 10_000 - weightBp,
+    series: STABLE,
+    cell: 0,
+  }
   return {
     version: ++version,
     viaName: 'sluice-test',
     limits: { ...LIMITS, ...setup.limits },
     timeouts: { ...TIMEOUTS, ...setup.timeouts },
     trustedProxies: setup.trustedProxies ?? [],
-    listeners: [{ ...LISTENER, ...setup.listener }],
     accessLog: null,
     tellsRefusals: false,
     upstreams: [
@@ -116,8 +123,9 @@ export function snapshotOf(setup: Setup): Snapshot {
         variants:
           canary === undefined
             ? [stable]
-            : [stable, { name: 'canary', upstream: 1, weightBp, series: CANARY }],
+            : [stable, { name: 'canary', upstream: 1, weightBp, series: CANARY, cell: 1 }],
         rollout: canary === undefined ? null : 'rollout-1',
+        settlement: null,
         salt: 'salt',
         ...setup.route,
       },
@@ -203,6 +211,21 @@ export class Proxy {
   /** Answers that Sluice gave before it found a route, by code. */
   localCount(status: number): number {
     return this.#words[THREAD.localCodes + status - FIRST_CODE]!
+  }
+
+  /** What has settled in a cell, with only what is not zero. */
+  settled(cell: number): Readonly<Record<string, number>> {
+    const start = cellOffset(cell)
+    const { latency, ...counts } = SETTLED
+    const bins = this.#words.subarray(start + latency, start + latency + BIN_COUNT)
+    const found = Object.entries(counts).map(
+      ([name, word]) => [name, this.#words[start + word]!] as const,
+    )
+    return Object.fromEntries(
+      [...found, ['latency', bins.reduce((sum, count) => sum + count, 0)] as const].filter(
+        ([, count]) => count > 0,
+      ),
+    )
   }
 
   counted(series: number = STABLE): Counted {

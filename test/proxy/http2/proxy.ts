@@ -47,7 +47,7 @@ export class Http2Proxy {
       tellRefusal: (report) => void this.refusals.push(report),
     })
     const snapshot = { ...snapshotOf(setup), tellsRefusals: true }
-    this.context.use(compileTable(snapshot, this.context.endpoints))
+    this.context.use(compileTable(snapshot, this.context))
   }
 
   /** Puts the clock forward and does what is due by then. */

@@ -57,9 +57,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (maxVersion) => {
   test('a session that other authorities let in is not resumed', async () => {
     const house = await startWith(true)
     const session = await sessionOf(house.port, { ...CLIENT, maxVersion })
-    house.use({
-      listener: { tls: { ...TLS, clients: { ca: pem('other-ca'), isRequired: true } } },
-    })
+    await house.listen({ tls: { ...TLS, clients: { ca: pem('other-ca'), isRequired: true } } })
     expect(await outcomeOf(house.port, { ...CLIENT, maxVersion, session })).not.toBe('served')
     expect(await outcomeOf(house.port, { ...STRANGER, maxVersion })).toBe('served')
   })

@@ -11,7 +11,7 @@ import { expect, onTestFinished } from 'vitest'
 import { createTallyBuffer, segment, THREAD } from '../../../src/analyzer/tally.ts'
 import { CONNECTION_REFUSALS, type RefusalReport } from '../../../src/proxy/refusals.ts'
 import { ProxyServer } from '../../../src/proxy/server.ts'
-import type { Certificate, ListenerTls } from '../../../src/proxy/snapshot.ts'
+import type { Certificate, Listener, ListenerTls } from '../../../src/proxy/snapshot.ts'
 import { Client } from '../exchange/client.ts'
 import { eventually } from '../exchange/eventually.ts'
 import { LISTENER, type Setup, snapshotOf } from '../exchange/proxy.ts'
@@ -67,6 +67,11 @@ export class House {
       ...snapshotOf({ ...setup, stable: [this.#upstreamPort] }),
       tellsRefusals: true,
     })
+  }
+
+  /** Has it serve by that from now on, where it is. */
+  async listen(listener: Partial<Listener>): Promise<void> {
+    await this.server.listenOnly([{ ...LISTENER, ...listener, port: this.port }], false)
   }
 
   count(counter: 'accepted' | 'closed' | 'refused'): number {

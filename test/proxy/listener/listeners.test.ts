@@ -6,20 +6,20 @@ import { certificateChoice } from '../../../src/proxy/listener/tls.ts'
 import { LISTENER } from '../exchange/proxy.ts'
 import { A_EXAMPLE, B_EXAMPLE, BOTH, TLS } from './house.ts'
 
-test('listeners are found by name', () => {
-  const compiled = new ListenerCompiler().compile([
+test('listeners keep their order', () => {
+  const [plain, secure] = new ListenerCompiler().compile([
     { ...LISTENER, name: 'plain' },
     { ...LISTENER, name: 'secure', protocols: BOTH, tls: TLS, proxyProtocol: true },
   ])
-  expect(compiled.get('plain')).toMatchObject({ tls: null, proxyProtocol: false })
-  expect(compiled.get('secure')).toMatchObject({ protocols: BOTH, proxyProtocol: true })
-  expect(compiled.get('secure')!.tls).not.toBe(null)
+  expect(plain).toMatchObject({ tls: null, proxyProtocol: false })
+  expect(secure).toMatchObject({ protocols: BOTH, proxyProtocol: true })
+  expect(secure!.tls).not.toBe(null)
 })
 
-test('what a snapshot does not change is not made anew', () => {
+test('what stays the same is not made anew', () => {
   const compiler = new ListenerCompiler()
   const compile = (tls: typeof TLS) =>
-    compiler.compile([{ ...LISTENER, tls: structuredClone(tls) }]).get(LISTENER.name)!.tls
+    compiler.compile([{ ...LISTENER, tls: structuredClone(tls) }])[0]!.tls
   const first = compile(TLS)
   expect(compile(TLS)).toBe(first)
   const second = compile({ ...TLS, certificates: [B_EXAMPLE] })

@@ -260,15 +260,15 @@ describe('a handshake that does not come to an end', () => {
   })
 })
 
-describe('a new snapshot', () => {
-  test('brings new certificates to those that come, and drops nobody', async () => {
+describe('new settings', () => {
+  test('bring new certificates to those that come, and drop nobody', async () => {
     const house = await startHouse({ listener: { tls: TLS } })
     const old = await secureClient(house.port)
     const waiting = connect(house.port, '127.0.0.1')
     onTestFinished(() => void waiting.destroy())
     await eventually(() => house.server.clientCount).toBe(2)
 
-    house.use({ listener: { tls: { ...TLS, certificates: [B_EXAMPLE] } } })
+    await house.listen({ tls: { ...TLS, certificates: [B_EXAMPLE] } })
     expect(await shownBy(house.port)).toBe('*.b.example')
     expect((await old.get('/')).body.toString()).toBe('hello')
 
@@ -278,14 +278,18 @@ describe('a new snapshot', () => {
     await once(late, 'secureConnect')
     expect(late.getPeerCertificate().subject.CN).toBe('a.example')
 
-    house.use({ listener: { tls: TLS } })
+    await house.listen({ tls: TLS })
     expect(await shownBy(house.port)).toBe('a.example')
   })
 
-  test('without the listener leaves what is open as it is', async () => {
+  test('may turn a listener from TLS to cleartext and back', async () => {
     const house = await startHouse({ listener: { tls: TLS } })
-    house.use({ listener: { name: 'other' } })
+    const old = await secureClient(house.port)
+    await house.listen({ tls: null })
+    expect((await (await connectClient(house.port)).get('/')).status).toBe(200)
+    await house.listen({ tls: TLS })
     expect(await shownBy(house.port)).toBe('a.example')
+    expect((await old.get('/')).status).toBe(200)
   })
 })
 

@@ -26,7 +26,7 @@ export class House {
     })
     const { context } = this
     const snapshot = snapshotOf([ROUTE], { limits: { ...LIMITS, ...limits } })
-    context.use(compileTable(snapshot, context.endpoints))
+    context.use(compileTable(snapshot, context))
     this.endpoint = context.endpoints.obtain(endpointOf(port, changes))
   }
 

@@ -110,7 +110,7 @@ function rolloutLine({ rollout, nowMs }: Picture): string {
 function guardLine({ rollout }: Picture, paint: Paint): string {
   if (rollout === null || hasEnded(rollout)) return paint('dim', '-')
   const { verdict } = rollout
-  if (verdict === null) return `${rollout.plan.guard.successCriteria}: nothing judged yet`
+  if (verdict === null) return 'nothing judged yet'
   const style = { pass: 'green', fail: 'red', inconclusive: 'yellow', noData: 'dim' } as const
   return paint(style[verdict.verdict], verdict.sentence)
 }

@@ -1,0 +1,147 @@
+/**
+ * Why: one sentence with numbers for whatever the guard knows, without a full stop.
+ *
+ * What decided or weighs most comes first, then how sure that is, then what would happen next and how soon anybody could
+ * decide. Evidence is told as a power of ten beside the power that is needed.
+ */
+
+import type { Action, CheckName } from './config.ts'
+import type {
+  CheckEvidence,
+  Decision,
+  Earliest,
+  GuardEvidence,
+  PartEvidence,
+  RatioEvidence,
+} from './evidence.ts'
+import type { SideCounts } from './onset.ts'
+import { duration, percent, plural, power, thousands } from './words.ts'
+
+const VERBS: Record<Action, string> = { abort: 'aborts', pause: 'pauses', warn: 'warns' }
+
+const BAD: Record<Exclude<CheckName, 'latency'>, string> = {
+  failed: 'failed',
+  slo: 'failed',
+  clientErrors: 'were answered 4xx',
+}
+
+/** Evidence from which on a difference is worth a word before it is decided: three to one. */
+const WORTH_A_WORD = 0.5
+
+/** Bad outcomes of the canary from which on the recent past is told instead of the whole. */
+const RECENT_COUNT = 3
+
+/** Returns the sentence for a verdict or, when there is none yet, for the undecided state. */
+export function explain(evidence: GuardEvidence): string {
+  const { decision } = evidence
+  if (decision !== null) return explainDecision(evidence, decision)
+  const isEmpty = evidence.checks.every(({ parts }) => parts[0]!.totals.canaryCount === 0)
+  if (isEmpty) return 'Undecided: no request of the canary has settled yet'
+  const lead = checkOf(evidence, evidence.weighsMost)
+  return evidence.log10 >= WORTH_A_WORD
+    ? explainSuspicion(evidence, lead)
+    : explainSilence(evidence)
+}
+
+function explainDecision(evidence: GuardEvidence, decision: Decision): string {
+  const { action, by, log10, limitLog10, tickIndex } = decision
+  const after = duration(tickMs(evidence) * (tickIndex + 1))
+  const reached = `evidence ${power(log10)} to one after ${after}, the limit is ${power(limitLog10)}`
+  if (by === 'ratio') {
+    return `The guard ${VERBS[action]}: ${explainRatio(evidence.ratio!)}; ${reached}`
+  }
+  const why = describe(evidence, checkOf(evidence, by))
+  return `The guard ${VERBS[action]}: ${why}; ${reached}; "${by}" weighs most`
+}
+
+function explainSuspicion(evidence: GuardEvidence, lead: CheckEvidence): string {
+  const next = lead.isReady
+    ? `at ${power(evidence.limitLog10)} the guard ${VERBS[lead.action]}`
+    : 'it is too little to act on'
+  const sure = `evidence ${power(evidence.log10)} to one, ${next}; "${lead.name}" weighs most`
+  return `Undecided: ${describe(evidence, lead)}; ${sure}; ${explainEarliest(evidence)}`
+}
+
+function explainSilence(evidence: GuardEvidence): string {
+  const { log10, limitLog10, promotion, elapsedMs, traffic } = evidence
+  const { name, parts } = checkOf(evidence, traffic.weightBp === 10_000 ? 'slo' : 'failed')
+  const rates = compare(name, parts[0]!, parts[0]!.totals)
+  const passed =
+    promotion?.isReached === true ? `, that it is good ${power(promotion.limitLog10)}` : ''
+  const sure = `evidence against the canary ${power(log10)} to one of ${power(limitLog10)}${passed}`
+  return `No sign of a fault after ${duration(elapsedMs)}: ${rates}; ${sure}; ${explainEarliest(evidence)}`
+}
+
+function explainRatio({ canaryCount, stableCount, expectedCanaryCount }: RatioEvidence): string {
+  const total = plural(canaryCount + stableCount, 'assignment')
+  const expected = thousands(Math.round(expectedCanaryCount))
+  return `the splitter is broken: ${thousands(canaryCount)} of ${total} went to the canary, ${expected} by the weights, so no comparison with stable can be trusted`
+}
+
+/** The difference in the recent past if that is what makes it, else in all. */
+function describe(evidence: GuardEvidence, { name, parts, leadIndex }: CheckEvidence): string {
+  const part = parts[leadIndex]!
+  const { tickIndex, ...recent } = part.onset
+  if (tickIndex === 0 || recent.canaryBadCount < RECENT_COUNT) {
+    return compare(name, part, part.totals)
+  }
+  const sinceMs = (evidence.tickCount - tickIndex) * tickMs(evidence)
+  return `in the last ${duration(sinceMs)} ${compare(name, part, recent)}`
+}
+
+function compare(name: CheckName, part: PartEvidence, counts: SideCounts): string {
+  const { tolerance } = part
+  if (name === 'latency') return compareLatency(part, counts)
+  const canary = `${thousands(counts.canaryBadCount)} of ${thousands(counts.canaryCount)} canary requests ${BAD[name]}${ratio(counts.canaryBadCount, counts.canaryCount)}`
+  const stable = `${thousands(counts.stableBadCount)} of ${thousands(counts.stableCount)} of stable${ratio(counts.stableBadCount, counts.stableCount)}`
+  return tolerance.rho === 0
+    ? `${canary}, ${stable}; the limit is ${percent(tolerance.delta)}`
+    : `${canary}, ${stable}; ${allowance(part)} is tolerated`
+}
+
+function compareLatency({ threshold, quantile }: PartEvidence, counts: SideCounts): string {
+  const name = `p${Number(((quantile ?? 0) * 100).toFixed(2))}`
+  const canaryLimit =
+    threshold === null ? `stable's ${name} with some slack` : duration(threshold.canaryUs / 1e3)
+  const stableLimit =
+    threshold === null ? `its ${name}` : `its ${name} of ${duration(threshold.stableUs / 1e3)}`
+  const canary = `${thousands(counts.canaryBadCount)} of ${thousands(counts.canaryCount)} canary requests took longer than ${canaryLimit}${ratio(counts.canaryBadCount, counts.canaryCount)}`
+  const stable = `${thousands(counts.stableBadCount)} of ${thousands(counts.stableCount)} of stable longer than ${stableLimit}${ratio(counts.stableBadCount, counts.stableCount)}`
+  return `${canary}, ${stable}`
+}
+
+function allowance({ tolerance: { rho, delta } }: PartEvidence): string {
+  const times = rho === 1 ? 'as much as stable' : `${rho} times stable`
+  if (delta === 0) return times
+  const points = Number((delta * 100).toPrecision(3))
+  return `${times} + ${points} point${points === 1 ? '' : 's'}`
+}
+
+function explainEarliest({ earliest, traffic }: GuardEvidence): string {
+  const { requestCount, seconds } = earliest
+  const fault = faultOf(earliest)
+  if (seconds === null || requestCount === null) {
+    return `nobody could ever tell ${fault} at the present traffic`
+  }
+  const rate = `${Number(traffic.requestsPerSecond.toPrecision(3))} requests/s with ${traffic.weightBp / 100} % on the canary`
+  return `nobody could tell ${fault} before ${plural(requestCount, 'request')}, ${duration(seconds * 1_000)} at ${rate}`
+}
+
+function faultOf({ check, canaryRatio, stableRatio, isSeen }: Earliest): string {
+  if (!isSeen) return `a canary that fails ${percent(canaryRatio)}`
+  return check === 'slo'
+    ? `such a breach (${percent(canaryRatio)})`
+    : `such a difference (${percent(canaryRatio)} to ${percent(stableRatio)})`
+}
+
+function checkOf({ checks }: GuardEvidence, name: CheckName): CheckEvidence {
+  return checks.find((check) => check.name === name) ?? checks[0]!
+}
+
+function ratio(badCount: number, count: number): string {
+  return count > 0 ? ` (${percent(badCount / count)})` : ''
+}
+
+function tickMs({ elapsedMs, tickCount }: GuardEvidence): number {
+  return tickCount > 0 ? elapsedMs / tickCount : 0
+}

@@ -1,0 +1,114 @@
+/** Evidence as the API shows it: decimal logarithms as they are, times in seconds. */
+
+import { z } from 'zod'
+import { ACTIONS } from '../../analyzer/guard/config.ts'
+import type { CheckEvidence, GuardEvidence } from '../../analyzer/guard/evidence.ts'
+
+const count = z.int().min(0)
+const CHECK_NAMES = ['failed', 'clientErrors', 'slo', 'latency'] as const
+const log10 = z.number().meta({ description: 'Decimal logarithm: 3 is a thousand to one' })
+const Side = z.object({ requests: count, bad: count })
+
+export const EvidenceView = z
+  .object({
+    evidence: log10,
+    limit: log10.meta({ description: 'What the evidence must reach' }),
+    weighsMost: z.enum(CHECK_NAMES),
+    decision: z.object({ action: z.enum(ACTIONS), by: z.string() }).nullable(),
+    checks: z.array(
+      z.object({
+        name: z.enum(CHECK_NAMES),
+        action: z.enum(ACTIONS),
+        weight: z.number(),
+        evidence: log10,
+        limit: log10.meta({ description: 'At this the check would decide by itself' }),
+        quantile: z
+          .number()
+          .nullable()
+          .meta({ description: 'Of latency, the one that weighs most' }),
+        slowerThan: z
+          .number()
+          .nullable()
+          .meta({ description: 'Seconds from which on the canary counts as slow' }),
+        canary: Side,
+        stable: Side,
+      }),
+    ),
+    splitter: z
+      .object({
+        evidence: log10,
+        limit: log10,
+        isBroken: z.boolean(),
+        canaryRequests: count,
+        expectedCanaryRequests: z.number(),
+      })
+      .nullable()
+      .meta({ description: 'Whether requests are split as the weights say' }),
+    promotion: z
+      .object({ evidence: log10, limit: log10, isReached: z.boolean() })
+      .nullable()
+      .meta({ description: 'Evidence that the canary is good' }),
+    requestsPerSecond: z.number(),
+    earliest: z
+      .object({
+        check: z.enum(CHECK_NAMES),
+        requests: z.number().nullable(),
+        seconds: z.number().nullable(),
+      })
+      .meta({
+        description:
+          'The least that anybody needs to tell such a fault at this traffic, from its beginning on; null: never',
+      }),
+  })
+  .meta({ id: 'Evidence' })
+export type EvidenceView = z.output<typeof EvidenceView>
+
+export function viewEvidence(evidence: GuardEvidence): EvidenceView {
+  const { decision, ratio, promotion, traffic, earliest } = evidence
+  return {
+    evidence: evidence.log10,
+    limit: evidence.limitLog10,
+    weighsMost: evidence.weighsMost,
+    decision: decision === null ? null : { action: decision.action, by: decision.by },
+    checks: evidence.checks.map(viewCheck),
+    splitter:
+      ratio === null
+        ? null
+        : {
+            evidence: ratio.log10,
+            limit: ratio.limitLog10,
+            isBroken: ratio.isBroken,
+            canaryRequests: ratio.canaryCount,
+            expectedCanaryRequests: ratio.expectedCanaryCount,
+          },
+    promotion:
+      promotion === null
+        ? null
+        : {
+            evidence: promotion.log10,
+            limit: promotion.limitLog10,
+            isReached: promotion.isReached,
+          },
+    requestsPerSecond: traffic.requestsPerSecond,
+    earliest: {
+      check: earliest.check,
+      requests: earliest.requestCount,
+      seconds: earliest.seconds,
+    },
+  }
+}
+
+function viewCheck(check: CheckEvidence): EvidenceView['checks'][number] {
+  const { quantile, threshold, totals } = check.parts[check.leadIndex]!
+  return {
+    name: check.name,
+    action: check.action,
+    weight: check.weight,
+    evidence: check.log10,
+    limit: check.limitLog10,
+    quantile,
+    slowerThan: threshold === null ? null : threshold.canaryUs / 1_000_000,
+    canary: { requests: totals.canaryCount, bad: totals.canaryBadCount },
+    stable: { requests: totals.stableCount, bad: totals.stableBadCount },
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The judge: a case for each attempt that runs, fed at each tick whether or not a step is to be decided, since the guard
+ * watches whenever the canary has traffic.
+ */
+
+import type { Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
+import type { GuardPlan } from '../../analyzer/guard/guard.ts'
+import type { LatencyThreshold } from '../../analyzer/latency.ts'
+import type { RunningRollout } from '../rollout/book.ts'
+import type { Log } from '../log.ts'
+import { Case, type SavedCase, TICK_MS } from './case.ts'
+import type { KeptSettlement, Settlements } from './settlements.ts'
+
+/** What the judge knows of an attempt. */
+export interface Opinion {
+  readonly evidence: GuardEvidence
+  readonly sentence: string
+  /** Requests of the canary that have settled since this process follows it. */
+  readonly canaryCount: number
+}
+
+/** What the evidence has decided. */
+export interface Ruling {
+  readonly decision: Decision
+  readonly sentence: string
+  readonly evidence: GuardEvidence
+}
+
+/** An attempt's evidence, as the store keeps it. */
+export interface KeptEvidence extends KeptSettlement {
+  readonly attempt: number
+  readonly saved: SavedCase
+}
+
+export interface JudgeOptions {
+  readonly settlements: Settlements
+  /** Each thread's words, see `analyzer/tally.ts`. */
+  readonly segments: readonly Uint32Array[]
+  readonly isSticky: (route: string) => boolean
+  /** What stable's requests took in the last minute. */
+  readonly thresholds: (route: string) => readonly (LatencyThreshold | null)[]
+  /** Evidence of an earlier process, by rollout. */
+  readonly kept: ReadonlyMap<string, KeptEvidence>
+  readonly keep: (rollout: string, evidence: KeptEvidence | null) => void
+  readonly log: Log
+}
+
+/** How long a rollout is taken to be that does not say. */
+const HORIZON_MS = 3_600_000
+const MAX_HORIZON_MS = 86_400_000
+/** Between two savings of a case. */
+const SAVE_TICKS = 1_000 / TICK_MS
+
+interface Docket {
+  readonly rollout: string
+  readonly attempt: number
+  readonly case: Case
+  decision: Decision | null
+  ticksUnsaved: number
+}
+
+export class Judge {
+  readonly #options: JudgeOptions
+  readonly #dockets = new Map<string, Docket>()
+
+  constructor(options: JudgeOptions) {
+    this.#options = options
+  }
+
+  /** Reads what has settled, for all that run. Those that do not any more are forgotten. */
+  tick(running: readonly RunningRollout[]): void {
+    this.#forget(running)
+    for (const rollout of running) {
+      try {
+        this.#follow(rollout)
+      } catch (error) {
+        this.#options.log.error(`Cannot judge rollout "${rollout.id}"`, { error })
+      }
+    }
+  }
+
+  /** Null when the attempt is not followed. */
+  opinion(rollout: RunningRollout): Opinion | null {
+    const docket = this.#docketOf(rollout)
+    if (docket === null) return null
+    const { case: one } = docket
+    return { evidence: one.evidence(), sentence: one.sentence(), canaryCount: one.canaryCount }
+  }
+
+  /** Null while nothing is decided. */
+  decision(rollout: RunningRollout): Ruling | null {
+    const docket = this.#docketOf(rollout)
+    if (docket === null || docket.decision === null) return null
+    const { case: one, decision } = docket
+    return { decision, sentence: one.sentence(), evidence: one.evidence() }
+  }
+
+  #docketOf(rollout: RunningRollout): Docket | null {
+    const docket = this.#dockets.get(rollout.id)
+    return docket?.attempt === rollout.attempt ? docket : null
+  }
+
+  #follow(rollout: RunningRollout): void {
+    const docket = this.#docketOf(rollout) ?? this.#open(rollout)
+    const { settlements } = this.#options
+    docket.decision = docket.case.tick(settlements.cells(docket), rollout.weightBp)
+    if (++docket.ticksUnsaved < SAVE_TICKS) return
+    this.#keep(docket)
+  }
+
+  /** Has all evidence kept as it is now. */
+  keepAll(): void {
+    for (const docket of this.#dockets.values()) this.#keep(docket)
+  }
+
+  #keep(docket: Docket): void {
+    const { rollout, attempt } = docket
+    docket.ticksUnsaved = 0
+    const settlement = this.#options.settlements.keep(docket)
+    if (settlement === null) return
+    this.#options.keep(rollout, { attempt, ...settlement, saved: docket.case.save() })
+  }
+
+  #open(rollout: RunningRollout): Docket {
+    const { id, attempt } = rollout
+    this.#close(id)
+    const earlier = this.#options.kept.get(id)
+    const docket: Docket = {
+      rollout: id,
+      attempt,
+      decision: null,
+      ticksUnsaved: 0,
+      case: this.#caseOf(rollout, earlier?.attempt === attempt ? earlier.saved : undefined),
+    }
+    this.#dockets.set(id, docket)
+    return docket
+  }
+
+  /** What another version has kept may not fit; the attempt then begins with no evidence. */
+  #caseOf(rollout: RunningRollout, saved: SavedCase | undefined): Case {
+    const { isSticky, thresholds, segments, log } = this.#options
+    const options = {
+      plan: guardPlan(rollout),
+      isSticky: isSticky(rollout.route),
+      thresholds: thresholds(rollout.route),
+      segments,
+    }
+    try {
+      return new Case({ ...options, saved })
+    } catch (error) {
+      if (saved === undefined) throw error
+      log.warn(`The evidence of "${rollout.id}" begins anew: what was kept does not fit`, { error })
+      return new Case(options)
+    }
+  }
+
+  #forget(running: readonly RunningRollout[]): void {
+    const ids = new Set(running.map(({ id }) => id))
+    for (const id of this.#dockets.keys()) {
+      if (ids.has(id)) continue
+      this.#close(id)
+      this.#options.keep(id, null)
+    }
+  }
+
+  #close(id: string): void {
+    const docket = this.#dockets.get(id)
+    if (docket === undefined) return
+    this.#options.settlements.release(docket)
+    this.#dockets.delete(id)
+  }
+}
+
+function guardPlan(rollout: RunningRollout): GuardPlan {
+  const weightCount = rollout.plan.steps.filter(({ type }) => type === 'setWeight').length
+  return {
+    tickMs: TICK_MS,
+    horizonMs: horizonMs(rollout),
+    stepCount: Math.max(0, weightCount - 1),
+  }
+}
+
+/** How long the plan takes; a wait for people is taken for an hour. */
+function horizonMs({ plan }: RunningRollout): number {
+  let plannedMs = 0
+  for (const step of plan.steps) {
+    if (step.type === 'setWeight') continue
+    plannedMs += step.durationMs ?? HORIZON_MS
+  }
+  return Math.min(MAX_HORIZON_MS, plannedMs === 0 ? HORIZON_MS : plannedMs)
+}

@@ -1,0 +1,103 @@
+/**
+ * How the requests of each attempt at a rollout become evidence: at which age, counted where, units told apart or not.
+ *
+ * Made when an attempt is first published, and the same until it is over: the age must not change within the evidence.
+ */
+
+import type { Settlement } from '../../proxy/snapshot.ts'
+import { createUnitBuffer, UnitSet } from '../../proxy/settlement/units.ts'
+import { type CellPair, CellRegistry } from './cells.ts'
+
+/** Milliseconds. Below, a busy machine's pauses would look like failures; above, a verdict would come late. */
+export const AGE_MS = { min: 250, max: 5_000, default: 1_000 } as const
+
+/** Of stable's p99. */
+const AGE_FACTOR = 4
+
+export interface KeptSettlement {
+  readonly ageMs: number
+  /** Hashes of the units with a bad outcome; empty where units are not told apart. */
+  readonly units: readonly number[]
+}
+
+/** An attempt, as far as routing knows it. */
+export interface Attempt {
+  readonly route: string
+  readonly rollout: string
+  readonly attempt: number
+  readonly isSticky: boolean
+}
+
+export interface SettlementsOptions {
+  readonly nowMs: () => number
+  /** What 99 % of the stable requests of a route are faster than, in microseconds; null where nobody knows. */
+  readonly stableP99Us: (route: string) => number | null
+  /** What an earlier process knew of an attempt. */
+  readonly kept: (attempt: AttemptId) => KeptSettlement | null
+}
+
+export class Settlements {
+  readonly #options: SettlementsOptions
+  readonly #cells: CellRegistry
+  readonly #settlements = new Map<string, Settlement>()
+
+  constructor(options: SettlementsOptions) {
+    this.#options = options
+    this.#cells = new CellRegistry(options.nowMs)
+  }
+
+  /** Returns null where requests cannot become evidence: there is no weight, or no room. */
+  obtain(
+    attempt: Attempt,
+    weightBp: number,
+  ): { readonly settlement: Settlement; readonly pair: CellPair } | null {
+    const name = attemptName(attempt)
+    const pair = weightBp === 0 ? null : this.#cells.obtain(name, weightBp)
+    if (pair === null) return null
+    const settlement = this.#settlements.get(name) ?? this.#settle(name, attempt)
+    return { settlement, pair }
+  }
+
+  /** The cells of an attempt by weight in basis points. */
+  cells(attempt: AttemptId): ReadonlyMap<number, CellPair> {
+    return this.#cells.of(attemptName(attempt))
+  }
+
+  /** What a later process has to know; null while the attempt has not been published with a weight. */
+  keep(attempt: AttemptId): KeptSettlement | null {
+    const settlement = this.#settlements.get(attemptName(attempt))
+    if (settlement === undefined) return null
+    const { ageMs, units } = settlement
+    return { ageMs, units: units === null ? [] : new UnitSet(units).hashes() }
+  }
+
+  /** The attempt is over. */
+  release(attempt: AttemptId): void {
+    const name = attemptName(attempt)
+    this.#cells.release(name)
+    this.#settlements.delete(name)
+  }
+
+  #settle(name: string, attempt: Attempt): Settlement {
+    const { kept: keptOf, stableP99Us } = this.#options
+    const kept = keptOf(attempt)
+    const ageMs = kept?.ageMs ?? ageOf(stableP99Us(attempt.route))
+    const units = attempt.isSticky ? createUnitBuffer() : null
+    if (units !== null) for (const hash of kept?.units ?? []) new UnitSet(units).add(hash)
+    const settlement = { name, ageMs, units }
+    this.#settlements.set(name, settlement)
+    return settlement
+  }
+}
+
+export type AttemptId = Pick<Attempt, 'rollout' | 'attempt'>
+
+function attemptName({ rollout, attempt }: AttemptId): string {
+  return `${rollout}/${attempt}`
+}
+
+/** Returns the age at which requests are settled, in whole milliseconds. */
+export function ageOf(stableP99Us: number | null): number {
+  if (stableP99Us === null) return AGE_MS.default
+  return Math.round(Math.min(AGE_MS.max, Math.max(AGE_MS.min, (AGE_FACTOR * stableP99Us) / 1000)))
+}

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest'
+import { Judge, type KeptEvidence } from '../../../src/control/judge/judge.ts'
+import { Settlements } from '../../../src/control/judge/settlements.ts'
+import type { RunningRollout } from '../../../src/control/rollout/book.ts'
+import { isEnded } from '../../../src/control/rollout/actions.ts'
+import { started } from '../rollout/fixtures.ts'
+import { Words } from './words.ts'
+
+function running(changes: Partial<RunningRollout> = {}): RunningRollout {
+  const rollout = started()
+  if (isEnded(rollout)) throw new Error('it runs')
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- changes of what every phase has
+  return { ...rollout, ...changes } as RunningRollout
+}
+
+function start(kept: ReadonlyMap<string, KeptEvidence> = new Map()) {
+  const words = new Words()
+  const settlements = new Settlements({
+    nowMs: () => 0,
+    stableP99Us: () => null,
+    kept: () => null,
+  })
+  const saved = new Map<string, KeptEvidence | null>()
+  const warnings: string[] = []
+  const judge = new Judge({
+    settlements,
+    segments: words.segments,
+    isSticky: () => false,
+    thresholds: () => [],
+    kept,
+    keep: (rollout, evidence) => void saved.set(rollout, evidence),
+    log: { debug() {}, info() {}, error() {}, warn: (message) => void warnings.push(message) },
+  })
+  const publish = (rollout: RunningRollout) =>
+    settlements.obtain(
+      { route: rollout.route, rollout: rollout.id, attempt: rollout.attempt, isSticky: false },
+      rollout.weightBp,
+    )!.pair
+  return { words, judge, settlements, saved, warnings, publish }
+}
+
+test('a bad canary is ruled out, with the sentence and the evidence', () => {
+  const { words, judge, publish } = start()
+  const rollout = running()
+  const { stable, canary } = publish(rollout)
+  judge.tick([rollout])
+  expect([judge.decision(rollout), judge.opinion(rollout)!.canaryCount]).toEqual([null, 0])
+  for (let n = 0; n < 20; n++) {
+    words.settle(stable, 'ok', 19)
+    words.settle(canary, 'errors', 1)
+    judge.tick([rollout])
+  }
+  expect(judge.decision(rollout)).toMatchObject({
+    decision: { action: 'abort' },
+    sentence: expect.stringMatching(/^The guard aborts/),
+    evidence: { decision: { action: 'abort' } },
+  })
+})
+
+describe('evidence belongs to an attempt', () => {
+  test('a retry begins with none', () => {
+    const { words, judge, publish } = start()
+    const first = running()
+    const { stable, canary } = publish(first)
+    judge.tick([first])
+    for (let n = 0; n < 20; n++) {
+      words.settle(stable, 'ok', 19)
+      words.settle(canary, 'errors', 1)
+      judge.tick([first])
+    }
+    const second = running({ attempt: 2 })
+    expect([judge.decision(second), judge.opinion(second)]).toEqual([null, null])
+    publish(second)
+    judge.tick([second])
+    expect(judge.decision(second)).toBeNull()
+    expect(judge.opinion(second)!.canaryCount).toBe(0)
+  })
+
+  test('each second it is kept, and when all is; when it is over it is forgotten', () => {
+    const { judge, saved, publish } = start()
+    const rollout = running()
+    publish(rollout)
+    for (let n = 0; n < 9; n++) judge.tick([rollout])
+    expect(saved.size).toBe(0)
+    judge.tick([rollout])
+    expect(saved.get(rollout.id)).toMatchObject({ attempt: 1, ageMs: 1_000, units: [] })
+    saved.clear()
+    judge.keepAll()
+    expect(saved.get(rollout.id)).toMatchObject({ attempt: 1 })
+    judge.tick([])
+    expect(saved.get(rollout.id)).toBeNull()
+    expect(judge.opinion(rollout)).toBeNull()
+  })
+
+  test('what an earlier process kept goes on in the same attempt only', () => {
+    const earlier = start()
+    const rollout = running()
+    const { stable, canary } = earlier.publish(rollout)
+    earlier.judge.tick([rollout])
+    earlier.words.settle(stable, 'ok', 100)
+    earlier.words.settle(canary, 'errors', 2)
+    earlier.judge.tick([rollout])
+    earlier.judge.keepAll()
+    const kept: ReadonlyMap<string, KeptEvidence> = new Map([
+      [rollout.id, JSON.parse(JSON.stringify(earlier.saved.get(rollout.id)))],
+    ])
+    const later = start(kept)
+    later.publish(rollout)
+    later.judge.tick([rollout])
+    const evidence = (judge: Judge, of: RunningRollout) => judge.opinion(of)!.evidence.checks[0]
+    expect(evidence(later.judge, rollout)).toMatchObject({
+      parts: [{ totals: { canaryBadCount: 2, stableCount: 100 } }],
+    })
+    const retried = running({ attempt: 2 })
+    later.publish(retried)
+    later.judge.tick([retried])
+    expect(evidence(later.judge, retried)).toMatchObject({
+      parts: [{ totals: { canaryBadCount: 0, stableCount: 0 } }],
+    })
+  })
+})
+
+test('kept evidence that does not fit is left, and said so', () => {
+  const broken = JSON.parse('{"attempt":1,"ageMs":1000,"units":[],"saved":{"guard":{"checks":[]}}}')
+  const { judge, warnings, publish } = start(new Map([['shop-1', broken]]))
+  const rollout = running()
+  publish(rollout)
+  judge.tick([rollout])
+  judge.tick([rollout])
+  expect(warnings).toEqual(['The evidence of "shop-1" begins anew: what was kept does not fit'])
+  expect(judge.opinion(rollout)!.evidence.tickCount).toBe(2)
+})
