@@ -25,7 +25,7 @@ export interface Outcomes {
  * threads and the whole attempt; `requestCount` and `timedCount` are units seen for the first time.
  *
  * For units, `slowCounts` of both variants hold what is slower than the canary's threshold: with two thresholds the
- * units in between would be used up on one side only, and a shared slow-down would then look like the canary's.
+ * units in between would be used up on one side only, which a shared slow-down could turn against the canary.
  */
 export interface UnitCounts extends Outcomes {
   /** Of the first requests of units, how many failed. */
