@@ -145,7 +145,8 @@ export class Exchange implements UpstreamUser {
     this.#flow.begin()
     this.#lines = head.keptLines(peer.isTrusted) + forwardingLines(peer, head) + viaLine(via, head)
     const timeout = head.isGrpc ? head.find('grpc-timeout') : null
-    this.#deadline.begin(grpcTimeoutMs(timeout), head.isGrpc)
+    // Only over HTTP/2 is it gRPC; otherwise anybody could ask for all the time there is.
+    this.#deadline.begin(grpcTimeoutMs(timeout), head.isGrpc && head.isHttp2)
   }
 
   /** Chooses again where the table has changed since; false when the route is gone, which is then answered. */

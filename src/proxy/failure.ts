@@ -52,6 +52,11 @@ export const REQUEST_FAULTS = {
     'http_upgrade_failed',
     'the upstream answered without switching protocols',
   ),
+  crowded: failure(
+    503,
+    'connection_limit_reached',
+    'too many requests are on their way whose bodies have not come',
+  ),
   loop: failure(508, 'proxy_loop_detected', 'the request has been here before'),
   version: failure(505, 'http_request_error', 'the versions served are HTTP/1.1 and HTTP/1.0'),
 } as const satisfies Record<string, Failure>

@@ -100,6 +100,33 @@ test('WebSockets end within the time for draining, not all at once', async () =>
   expect(new Set(endedMs.map((ms) => Math.floor(ms / 250))).size).toBeGreaterThan(3)
 })
 
+test('WebSockets over HTTP/2 do so too', async () => {
+  const upstream = await startSwitching()
+  const { port, sluice } = await startHouse(upstream, {
+    listeners: BOTH,
+    proxyEntries: ['drainTimeout: 20s', 'timeouts: { tunnelDrain: 2s }'],
+  })
+  const session = connectHttp2(`http://127.0.0.1:${port}`)
+  onTestFinished(() => void session.destroy())
+  session.on('error', () => undefined)
+  await once(session, 'remoteSettings')
+  const tunnel = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/',
+    'sec-websocket-version': '13',
+  })
+  tunnel.on('error', () => undefined).resume()
+  const [fields] = await once(tunnel, 'response')
+  expect(fields[':status']).toBe(200)
+  const closed = once(tunnel, 'close')
+  const startMs = performance.now()
+  const stopped = sluice.stop()
+  await closed
+  expect(performance.now() - startMs).toBeLessThan(10_000)
+  expect(await stopped).toBe(0)
+})
+
 test('a long download is cut when the time is over', async () => {
   const upstream = await startUpstream((received) =>
     received.send(`HTTP/1.1 200 OK\r\ncontent-length: ${100 * MIB}\r\n\r\nabc`),

@@ -1,10 +1,10 @@
 /** A real `sluice run` in front of one upstream of the test's own, and what it tells of itself. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { type SluiceProcess, type StartOptions, startSluice } from './sluice-process.ts'
+import { type Shop, type SluiceProcess, type StartOptions, startSluice } from './sluice-process.ts'
 
 export interface House {
   readonly sluice: SluiceProcess
@@ -14,11 +14,13 @@ export interface House {
   metric(name: string, label?: string): Promise<number>
   /** Resident bytes of the process. Linux only. */
   residentBytes(): number
+  /** Its open files and sockets. Linux only. */
+  descriptorCount(): number
 }
 
 /** Starts both; the process is killed when the test ends. `folder`: of an earlier one, to start that again. */
 export async function startHouse(
-  upstream: { readonly port: number },
+  upstream: Shop,
   options: Partial<StartOptions> = {},
 ): Promise<House> {
   const folder = options.folder ?? makeFolder()
@@ -34,6 +36,7 @@ export async function startHouse(
       return sumOf(await response.text(), name, label)
     },
     residentBytes: () => residentBytes(sluice.pid),
+    descriptorCount: () => readdirSync(`/proc/${sluice.pid}/fd`).length,
   }
 }
 

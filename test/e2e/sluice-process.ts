@@ -22,13 +22,17 @@ export interface SluiceProcess {
   stop(): Promise<number | null>
 }
 
+/** An upstream, as the configuration names it. */
+export interface Shop {
+  readonly port: number
+  /** Left out: `http1`. */
+  readonly protocol?: 'http1' | 'http2'
+}
+
 export interface StartOptions {
   /** Holds configuration and store; the same folder again is the same Sluice again. */
   readonly folder: string
-  readonly shops: {
-    readonly stable: { readonly port: number }
-    readonly canary: { readonly port: number }
-  }
+  readonly shops: { readonly stable: Shop; readonly canary: Shop }
   /** YAML added under the route. */
   readonly routeLines?: readonly string[]
   readonly threads?: number
@@ -36,6 +40,8 @@ export interface StartOptions {
   readonly proxyEntries?: readonly string[]
   /** YAML added in `control`. */
   readonly controlEntries?: readonly string[]
+  /** YAML under `analysis`. */
+  readonly analysisLines?: readonly string[]
   /** YAML in place of the one listener, which is called `public`. */
   readonly listeners?: string
   /** Options for node, before the program. */
@@ -94,23 +100,29 @@ const LISTENER = '{ name: public, host: 127.0.0.1, port: 0 }'
 /** The text of the configuration that `startSluice` starts with. */
 export function configText(options: Omit<StartOptions, 'folder'>): string {
   const { shops, routeLines = [], threads = 1, listeners = LISTENER } = options
-  const { proxyEntries = [], controlEntries = [] } = options
+  const { proxyEntries = [], controlEntries = [], analysisLines = [] } = options
   const proxy = [`listeners: [${listeners}]`, `threads: ${threads}`, ...proxyEntries]
   const control = ['host: 127.0.0.1', 'port: 0', ...controlEntries]
   return [
     'version: 1',
     `proxy: { ${proxy.join(', ')} }`,
     'upstreams:',
-    `  shop-v1: { endpoints: ["http://127.0.0.1:${shops.stable.port}"] }`,
-    `  shop-v2: { endpoints: ["http://127.0.0.1:${shops.canary.port}"] }`,
+    `  shop-v1: ${upstreamText(shops.stable)}`,
+    `  shop-v2: ${upstreamText(shops.canary)}`,
     'routes:',
     '  - name: shop',
     '    stable: shop-v1',
     ...routeLines.map((line) => `    ${line}`),
     `control: { ${control.join(', ')} }`,
     'store: { path: ./sluice.db }',
+    ...(analysisLines.length === 0 ? [] : ['analysis:']),
+    ...analysisLines.map((line) => `  ${line}`),
     '',
   ].join('\n')
+}
+
+function upstreamText({ port, protocol = 'http1' }: Shop): string {
+  return `{ endpoints: ["http://127.0.0.1:${port}"], protocol: ${protocol} }`
 }
 
 /** The process says its addresses on standard error; then it is asked whether it is ready. */

@@ -53,6 +53,7 @@ test("what is the client's fault is a 4xx, but for what we do not know", () => {
     loop: 508,
     notSwitched: 501,
     version: 505,
+    crowded: 503,
   }
   for (const [name, { status }] of Object.entries(REQUEST_FAULTS)) {
     if (name in unknown) expect(unknown).toHaveProperty(name, status)

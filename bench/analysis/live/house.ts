@@ -32,10 +32,12 @@ export interface HouseOptions {
 export class LiveHouse {
   readonly #children: ChildProcess[] = []
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'sluice-live-'))
+  readonly #end = (): void => this.#kill()
   #upstream!: ChildProcess
   #admin = ''
 
   async open({ routeCount, rate, seed }: HouseOptions): Promise<this> {
+    process.on('exit', this.#end)
     this.#upstream = this.#fork(join(import.meta.dirname, 'upstream.ts'), [seed])
     const ports = await heard(this.#upstream, 'listening')
     const [proxyPort, adminPort] = await Promise.all([freePort(), freePort()])
@@ -66,7 +68,7 @@ export class LiveHouse {
     return this.#ask('/v1/rollouts', {
       route: `r${route}`,
       to: 'canary',
-      strategy: { canary: { steps: [{ setWeight: weight }, { pause: { duration: '1h' } }] } },
+      strategy: { canary: { steps: [{ setWeight: weight }, { pause: { duration: '10m' } }] } },
     })
   }
 
@@ -75,13 +77,18 @@ export class LiveHouse {
   }
 
   async close(): Promise<void> {
-    for (const child of this.#children) child.kill('SIGKILL')
+    this.#kill()
+    process.off('exit', this.#end)
     await Promise.all(
       this.#children.map(
         async (child) => child.exitCode ?? child.signalCode ?? (await once(child, 'exit')),
       ),
     )
-    rmSync(this.#folder, { recursive: true })
+  }
+
+  #kill(): void {
+    for (const child of this.#children) child.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
   }
 
   #fork(file: string, args: readonly (string | number)[]): ChildProcess {

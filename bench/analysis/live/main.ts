@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ageOf } from '../../../src/control/judge/settlements.ts'
-import { CELLS, type Cell, HEALTHY } from './faults.ts'
+import { CELLS, type Cell, HEALTHY, WARM_UP_REQUESTS } from './faults.ts'
 import { type Outcome, RATE, runCell } from './run.ts'
 
 const USAGE = `npm run bench:live -- [OPTIONS]
@@ -41,6 +41,8 @@ if (values.help || !Number.isInteger(runs) || runs < 1 || !Number.isInteger(seed
   process.exit(values.help ? 0 : 2)
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 const startedAt = new Date()
 const results: Result[] = []
 for (const cell of CELLS.filter(({ name }) => name.includes(values.only))) {
@@ -63,10 +65,12 @@ function isMet(cell: Cell, outcomes: readonly Outcome[]): boolean {
   return median(times) <= (barOf(cell) ?? Infinity)
 }
 
-/** What hangs is seen when its requests are of age. */
-function barOf({ fault, barS }: Cell): number | null {
-  if (barS === null || fault?.hangs !== true) return barS
-  return barS + ageOf(p99Us()) / 1000
+/** With the time in which the fault cannot be seen. */
+function barOf({ weight, barS, unseenUntil }: Cell): number | null {
+  if (barS === null || unseenUntil === 'start') return barS
+  const ageS = ageOf(p99Us()) / 1000
+  if (unseenUntil === 'settled') return barS + ageS
+  return barS + ageS + WARM_UP_REQUESTS / ((RATE * weight) / 100)
 }
 
 /** Of the builds' lognormal latency. */

@@ -69,6 +69,7 @@ const OF_FAULT: Readonly<Record<RequestFault, string>> = {
   headTooLarge: 'RR',
   unknownCoding: 'RR',
   unknownMethod: 'RR',
+  crowded: 'RR',
   loop: 'RR',
   notSwitched: 'RR',
   version: 'RR',

@@ -18,7 +18,7 @@ import type { Peer } from '../forwarding.ts'
 import { recordUnread } from '../outcome.ts'
 import { unsentBytes } from '../unsent.ts'
 import type { OnRead } from './adopt.ts'
-import { isCrowded, mustBringBody } from './crowd.ts'
+import { isCrowded, mustBringBody, OpenBody } from '../crowd.ts'
 import { NO_BODY } from './framing.ts'
 import { INLINE_BYTES } from './outbox.ts'
 import { RequestBody } from './request-body.ts'
@@ -73,7 +73,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
   /** Of the present request, so far. */
   #bodyBytes = 0
   /** It is at its upstream, or on its way there, and its body is still coming. */
-  #isBodyOpen = false
+  readonly #openBody: OpenBody
   #isPersistent = true
 
   /** `attach` has the bytes of the connection handed over and returns its socket. */
@@ -84,6 +84,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
     this.#socket = socket
     this.#writer = new ResponseWriter(socket)
     this.#exchange = new Exchange(context, this)
+    this.#openBody = new OpenBody(context)
     this.#deadlineMs = context.nowMs + context.table.timeouts.headMs
     context.tally[THREAD.accepted]!++
     socket
@@ -280,7 +281,12 @@ export class DownstreamConnection implements ClientConnection, Downstream {
       return false
     }
     if (head.bodyKind !== NO_BODY && isCrowded(this.#context)) {
-      if (mustBringBody(head, bytes.subarray(headEnd))) return this.#holdBack(bytes.length)
+      const isLate = mustBringBody(head, bytes.subarray(headEnd))
+      if (isLate && !head.expectsContinue) return this.#holdBack(bytes.length)
+      if (isLate) {
+        this.#refuse('crowded')
+        return false
+      }
     }
     this.#isHeldBack = false
     this.#rest = headEnd === bytes.length ? null : bytes.subarray(headEnd)
@@ -291,7 +297,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
     this.#writer.isHttp11 = head.minorVersion === 1
     this.#writer.via = this.#context.table.via
     this.#state = head.bodyKind === NO_BODY ? BUSY : BODY
-    if (this.#state === BODY) this.#openBody()
+    if (this.#state === BODY) this.#openBody.open()
     this.#exchange.begin(head)
     if (this.#state === BODY && this.#body.isWhole) this.#finishBody()
     return true
@@ -313,17 +319,6 @@ export class DownstreamConnection implements ClientConnection, Downstream {
     this.#isHeldBack = true
     this.#hasHeadBegun = true
     return false
-  }
-
-  #openBody(): void {
-    this.#isBodyOpen = true
-    this.#context.openBodyCount++
-  }
-
-  #closeBody(): void {
-    if (!this.#isBodyOpen) return
-    this.#isBodyOpen = false
-    this.#context.openBodyCount--
   }
 
   #readBody(): boolean {
@@ -358,7 +353,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
       this.#nextRequest()
     } else if (this.#state === BODY) {
       this.#state = BUSY
-      this.#closeBody()
+      this.#openBody.close()
       this.#exchange.onRequestEnd(this.#body.trailers)
     }
   }
@@ -446,7 +441,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
   }
 
   onExchangeEnd(): void {
-    this.#closeBody()
+    this.#openBody.close()
     if (this.#state === CLOSING) return
     if (!this.#isPersistent) return this.#close()
     if (this.#state === BUSY || this.#body.isWhole) {
@@ -495,7 +490,7 @@ export class DownstreamConnection implements ClientConnection, Downstream {
 
   #onClose(): void {
     this.#state = CLOSING
-    this.#closeBody()
+    this.#openBody.close()
     this.#context.tally[THREAD.closed]!++
     this.#exchange.onClientGone()
   }

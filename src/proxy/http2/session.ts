@@ -214,9 +214,12 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
     if (wasOfUse) this.#resets.give(1)
   }
 
-  /** nghttp2 has found a request malformed, or the content of one; mostly before there is a stream. */
+  /** nghttp2 has found a request malformed, or the content of one; mostly before there is a stream. Not at once, as it is still writing. */
   onResetSent(streamId: number, code: number): void {
-    if (OUR_RESETS.has(code)) return
+    if (!OUR_RESETS.has(code)) process.nextTick(() => this.#onFault(streamId, code))
+  }
+
+  #onFault(streamId: number, code: number): void {
     const stream = this.#streams.get(streamId)
     if (stream === undefined) this.#recordUnread(streamId, code)
     else stream.onBreach()
@@ -272,6 +275,7 @@ export class Http2Session implements ClientConnection, StreamOwner, FrameListene
   drain(): void {
     if (this.#isDraining || this.#session.closed || this.#session.destroyed) return
     this.#isDraining = true
+    for (const stream of this.#streams.values()) stream.drain()
     this.#closesAtMs = this.#context.nowMs + NOTICE_MS
     // Between two frames: node:http2 writes whole ones.
     this.#watched.write(NOTICE)

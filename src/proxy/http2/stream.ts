@@ -8,6 +8,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ThreadContext } from '../context.ts'
 import type { Downstream, LocalAnswer } from '../downstream.ts'
+import { isCrowded, OpenBody } from '../crowd.ts'
 import { Exchange } from '../exchange.ts'
 import { type Failure, REQUEST_FAULTS, type RequestFault } from '../failure.ts'
 import type { Peer } from '../forwarding.ts'
@@ -59,6 +60,7 @@ export class ClientStream implements Downstream {
   /** While no exchange is active. */
   #deadlineMs = Infinity
   readonly #pace = new Pace()
+  readonly #openBody: OpenBody
 
   constructor(
     context: ThreadContext,
@@ -72,6 +74,7 @@ export class ClientStream implements Downstream {
     this.#answer = new AnswerWriter(opened.stream)
     this.#answer.onDrain = () => this.#guard(() => this.#exchange.onDownstreamDrain())
     this.#exchange = new Exchange(context, this)
+    this.#openBody = new OpenBody(context)
     opened.stream.on('error', ignore).on('close', () => this.#guard(() => this.#onClose()))
   }
 
@@ -117,7 +120,10 @@ export class ClientStream implements Downstream {
     if (head.fault !== null) return this.#refuse(head.fault, text.text, raw)
     const { requestHead } = this.#context
     requestHead.isHttp2 = true
-    if (!this.#isRequestDone) this.#expectContent(requestHead)
+    if (!this.#isRequestDone) {
+      if (isCrowded(this.#context)) return this.#refuse('crowded', text.text, raw)
+      this.#expectContent(requestHead)
+    }
     this.#exchange.begin(requestHead)
     this.#exchange.flushUpstream()
     if (this.#exchange.takesBody) this.resumeRequest()
@@ -135,6 +141,7 @@ export class ClientStream implements Downstream {
 
   #expectContent(head: RequestHead): void {
     if (head.bodyKind === BY_LENGTH) this.#contentLength = head.contentLength
+    if (!head.isUpgrade) this.#openBody.open()
     this.#stream
       .on('aborted', () => this.#guard(() => this.#onAborted()))
       .on('end', () => this.#guard(() => this.#onEnd()))
@@ -197,6 +204,7 @@ export class ClientStream implements Downstream {
   /** Without content it may come before there is an upstream, as nothing has to be read for it. */
   #onEnd(): void {
     this.#isRequestDone = true
+    this.#openBody.close()
     if (!this.#exchange.isActive) return
     if (this.#contentLength >= 0 && this.#bodyBytes !== this.#contentLength) {
       return this.refuseBody('badLength')
@@ -254,6 +262,7 @@ export class ClientStream implements Downstream {
 
   /** What the client still sends of its request is not read any more. */
   onExchangeEnd(): void {
+    this.#openBody.close()
     this.#pace.startWriting(this.unsentBytes)
     this.#armStall()
     if (this.#isRequestDone) return
@@ -266,9 +275,21 @@ export class ClientStream implements Downstream {
     this.#stream.close(NGHTTP2_INTERNAL_ERROR)
   }
 
-  /** The client has reset the stream; `close` may be long in coming, as it waits for what nobody reads. */
+  /**
+   * The client has reset the stream, or gone; `close` may be long in coming, as it waits for what nobody reads. Not at
+   * once: node:http2 tells of it in the middle of ending the stream, and when its unsent bytes go meanwhile, nghttp2
+   * never comes to an end of sending them (Node 26.10; the thread then hangs for ever).
+   */
   #onAborted(): void {
-    if (!this.#isCut) this.#stream.destroy()
+    if (this.#isCut) return
+    setImmediate(() => this.#stream.destroy())
+  }
+
+  /** A tunnel ends soon, spread over the time there is; requests are answered. */
+  drain(): void {
+    const { drainMs, table } = this.#context
+    if (!this.#exchange.isTunnel) return
+    this.#exchange.drainTunnel(Math.min(drainMs, table.timeouts.tunnelDrainMs))
   }
 
   /** nghttp2 resets the stream for a fault of the client's; `close` follows. */
@@ -282,6 +303,7 @@ export class ClientStream implements Downstream {
   #onClose(): void {
     const { headersSent, id } = this.#stream
     this.#isCut = true
+    this.#openBody.close()
     this.#exchange.onClientGone()
     this.#owner.onStreamClosed(id!, headersSent && !this.#isFault)
   }

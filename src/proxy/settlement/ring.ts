@@ -10,9 +10,9 @@
  */
 
 import { binIndex } from '../../analyzer/histogram.ts'
-import { SETTLED } from '../../analyzer/settled.ts'
+import { SETTLED, SLOW_KINDS } from '../../analyzer/settled.ts'
 import { cellOffset } from '../../analyzer/tally.ts'
-import type { UnitSet } from './units.ts'
+import { CLIENT_FAULT, FAILED, SEEN, SLOW, TIMED, type UnitSet } from './units.ts'
 
 /** How a request has turned out so far; nothing yet is 0. */
 export const OK = 1
@@ -22,6 +22,15 @@ export const ABANDONED = 4
 /** Says nothing about its variant. */
 export const VOID = 5
 export type Result = typeof OK | typeof CLIENT_ERROR | typeof ERROR | typeof ABANDONED | typeof VOID
+
+/** Where an answer in time counts, by result. */
+const WORD_OF: readonly number[] = [
+  SETTLED.unanswered,
+  SETTLED.ok,
+  SETTLED.clientErrors,
+  SETTLED.errors,
+  SETTLED.abandoned,
+]
 
 /** Requests of one route that one thread follows at a time: 100 000 a second for 5 s. */
 const ENTRY_LIMIT = 2 ** 19
@@ -87,6 +96,7 @@ export class SettlementRing {
   /** Settles what has reached the age; to be called some times in each age. */
   sweep(nowMs: number): void {
     const now = nowMs & START_MASK
+    this.#units?.readLimits()
     while (this.#tail < this.#head) {
       const at = this.#tail & this.#mask
       const entry = this.#entries[at]!
@@ -102,17 +112,31 @@ export class SettlementRing {
     if (result === VOID) return
     const words = this.#tally
     const ageUs = word >>> RESULT_BITS
-    if (result === 0 || ageUs > this.ageMs * 1000)
-      return this.#settleBad(cell + SETTLED.unanswered, cell, at)
-    if (result === ABANDONED) return this.#settleBad(cell + SETTLED.abandoned, cell, at)
-    words[cell + SETTLED.latency + binIndex(ageUs)]!++
-    if (result === ERROR) this.#settleBad(cell + SETTLED.errors, cell, at)
-    else words[cell + (result === OK ? SETTLED.ok : SETTLED.clientErrors)]!++
+    const isAnswered = result !== 0 && ageUs <= this.ageMs * 1000
+    words[cell + (isAnswered ? WORD_OF[result]! : SETTLED.unanswered)]!++
+    if (isAnswered && result !== ABANDONED) words[cell + SETTLED.latency + binIndex(ageUs)]!++
+    if (this.#units === null) return
+    let kinds = SEEN
+    if (!isAnswered || result >= ERROR) kinds |= FAILED
+    else if (result === CLIENT_ERROR) kinds |= CLIENT_FAULT
+    if (!isAnswered) kinds |= this.#units.timedKinds(Infinity)
+    else if (result !== ABANDONED) kinds |= this.#units.timedKinds(ageUs)
+    const added = this.#units.add(this.#hashes[at]!, kinds)
+    if (added !== 0) this.#countUnit(cell, added)
   }
 
-  #settleBad(word: number, cell: number, at: number): void {
-    this.#tally[word]!++
-    if (this.#units?.add(this.#hashes[at]!) === true) this.#tally[cell + SETTLED.badUnits]!++
+  /** `kinds`: those that are new to the unit. */
+  #countUnit(cell: number, kinds: number): void {
+    const words = this.#tally
+    if ((kinds & FAILED) !== 0) words[cell + SETTLED.failedUnits]!++
+    if ((kinds & CLIENT_FAULT) !== 0) words[cell + SETTLED.clientErrorUnits]!++
+    for (let i = 0; i < SLOW_KINDS; i++) {
+      if ((kinds & (SLOW << i)) !== 0) words[cell + SETTLED.slowUnits + i]!++
+    }
+    if ((kinds & TIMED) !== 0) words[cell + SETTLED.timedUnits]!++
+    if ((kinds & SEEN) === 0) return
+    words[cell + SETTLED.seenUnits]!++
+    if ((kinds & FAILED) !== 0) words[cell + SETTLED.firstFailedUnits]!++
   }
 
   #grow(): boolean {

@@ -33,17 +33,22 @@ export function requestFields(request: OutgoingRequest, scheme: string): readonl
 
 /** Removes the field of that name, and returns its value. */
 function take(fields: string[], name: string): string | null {
-  for (let i = PSEUDO_COUNT; i < fields.length; i += 2) {
-    if (fields[i] === name) return fields.splice(i, 2)[1]!
-  }
-  return null
+  const at = placeOf(fields, name)
+  return at < 0 ? null : fields.splice(at, 2)[1]!
+}
+
+/** Returns where a name stands among names and values, or -1. */
+function placeOf(fields: readonly string[], name: string): number {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return i
+  return -1
 }
 
 /** Returns what a server says in HTTP/1.1 that agrees to WebSocket: the line with the proof that it read the request. */
 export function acceptLine(requestLines: string): string {
   const fields: string[] = []
   pushFields(fields, requestLines)
-  const key = fields[fields.indexOf('sec-websocket-key') + 1] ?? ''
+  const at = placeOf(fields, 'sec-websocket-key')
+  const key = at < 0 ? '' : fields[at + 1]!
   const proof = createHash('sha1')
     .update(key + WEBSOCKET_GUID, 'latin1')
     .digest('base64')

@@ -77,10 +77,21 @@ test('a long body need not be whole', async () => {
   expect(await expectAnswered(client)).toHaveLength(100_000)
 })
 
-test('a client that waits for 100 (Continue) is not held back', async () => {
+test('a client that waits for 100 (Continue) is refused at once: it would wait for ever', async () => {
   const client = await connectClient(proxy.port)
   client.send(BY_LENGTH.replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n'))
-  await eventually(() => upstream.targets).toContain('/held')
+  const answer = await client.answer()
+  expect([answer.status, valueOf(answer, 'proxy-status')]).toEqual([
+    503,
+    expect.stringContaining('connection_limit_reached'),
+  ])
+  expect(upstream.targets).not.toContain('/held')
+})
+
+test('who calls it gRPC over HTTP/1.1 waits like everybody else', async () => {
+  const client = await heldBack(
+    `${POST}Content-Type: application/grpc\r\nContent-Length: 10\r\n\r\n`,
+  )
   client.send('0123456789')
   expect(await expectAnswered(client)).toBe('0123456789')
 })

@@ -145,7 +145,13 @@ test('of sticky units only the first bad outcome counts', async () => {
   for (const user of ['anna', 'anna', 'anna']) await client.get('/', `X-User: ${user}\r\n`)
   await settle(proxy)
   const settled = { ...proxy.settled(STABLE), ...proxy.settled(CANARY) }
-  expect(settled).toEqual({ errors: 3, badUnits: 1, latency: 3 })
+  expect(settled).toEqual({
+    errors: 3,
+    failedUnits: 1,
+    firstFailedUnits: 1,
+    seenUnits: 1,
+    latency: 3,
+  })
 })
 
 test('requests without a unit are units of their own', async () => {
@@ -164,7 +170,10 @@ test('requests without a unit are units of their own', async () => {
   )
   const client = await connectClient(proxy.port)
   for (let n = 0; n < 3; n++) await client.get('/')
-  expect(await settle(proxy)).toEqual([{ errors: 3, badUnits: 3, latency: 3 }, {}])
+  expect(await settle(proxy)).toEqual([
+    { errors: 3, failedUnits: 3, firstFailedUnits: 3, seenUnits: 3, latency: 3 },
+    {},
+  ])
 })
 
 test.for([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BIN_COUNT, binIndex } from '../../../src/analyzer/histogram.ts'
-import { SETTLED } from '../../../src/analyzer/settled.ts'
+import { SETTLED, SLOW_KINDS } from '../../../src/analyzer/settled.ts'
 import { cellOffset, SEGMENT_WORDS } from '../../../src/analyzer/tally.ts'
 import {
   ABANDONED,
@@ -8,6 +8,7 @@ import {
   ERROR,
   NO_TICKET,
   OK,
+  type Result,
   SettlementRing,
   VOID,
 } from '../../../src/proxy/settlement/ring.ts'
@@ -124,35 +125,90 @@ test('what is under way is kept in order while the ring grows, and given up beyo
   expect(ring.open(0, 3_600, 0)).not.toBe(NO_TICKET)
 })
 
+/** Two threads over one table of units. */
+function startThreads(limitsUs?: readonly number[]) {
+  const buffer = createUnitBuffer()
+  if (limitsUs !== undefined) new UnitSet(buffer).setLimits(limitsUs)
+  const [a, b] = [startRing(new UnitSet(buffer)), startRing(new UnitSet(buffer))]
+  const settle = (thread: typeof a, unit: number, result: Result | null, ageUs = 10, cell = 0) => {
+    const ticket = thread.ring.open(cell, 0, unit)
+    if (result !== null) thread.ring.note(ticket, result, ageUs)
+    thread.ring.sweep(AGE_MS)
+  }
+  const slow = (thread: typeof a, cell = 0): number[] => {
+    const from = cellOffset(cell) + SETTLED.slowUnits
+    return [...thread.words.subarray(from, from + SLOW_KINDS)]
+  }
+  return { a, b, settle, slow, limits: new UnitSet(buffer) }
+}
+
 describe('units', () => {
   test('are counted with their first bad outcome, once over all threads', () => {
-    const buffer = createUnitBuffer()
-    const [a, b] = [startRing(new UnitSet(buffer)), startRing(new UnitSet(buffer))]
-    a.ring.note(a.ring.open(0, 0, 7), OK, 10)
-    for (const { ring } of [a, b, a]) ring.note(ring.open(0, 0, 7), ERROR, 10)
-    b.ring.open(1, 0, 8)
-    for (const { ring } of [a, b]) ring.sweep(AGE_MS)
-    expect([a.count('badUnits'), b.count('badUnits')]).toEqual([1, 0])
-    expect([b.count('errors'), b.count('badUnits', 1)]).toEqual([1, 1])
+    const { a, b, settle } = startThreads()
+    settle(a, 7, OK)
+    for (const thread of [a, b, a]) settle(thread, 7, ERROR)
+    settle(b, 8, null, 0, 1)
+    settle(a, 8, ABANDONED)
+    expect([a.count('failedUnits'), b.count('failedUnits')]).toEqual([1, 0])
+    expect([b.count('errors'), b.count('failedUnits', 1)]).toEqual([1, 1])
   })
 
-  test('are told apart by 32 bits, 0 and negative ones too', () => {
-    const units = new UnitSet(createUnitBuffer())
-    expect([0, 0, 2 ** 32 - 1, -1, 5].map((hash) => units.add(hash))).toEqual([
-      true,
-      false,
-      true,
-      false,
-      true,
+  test('are counted once for each kind of bad outcome', () => {
+    const { a, settle } = startThreads()
+    for (const result of [CLIENT_ERROR, ERROR, CLIENT_ERROR, OK, ERROR] as const) {
+      settle(a, 7, result)
+    }
+    expect([a.count('clientErrorUnits'), a.count('failedUnits')]).toEqual([1, 1])
+  })
+
+  test('are seen once, and it is told whether their first request failed', () => {
+    const { a, b, settle } = startThreads()
+    for (const [unit, result] of [
+      [1, OK],
+      [1, ERROR],
+      [2, ERROR],
+      [2, ERROR],
+      [3, null],
+    ] as const) {
+      settle(a, unit, result)
+      settle(b, unit, result)
+    }
+    expect([a.count('seenUnits'), b.count('seenUnits')]).toEqual([3, 0])
+    expect([a.count('firstFailedUnits'), a.count('failedUnits')]).toEqual([2, 3])
+  })
+
+  test('that say nothing about their variant are not seen', () => {
+    const { a, settle } = startThreads()
+    settle(a, 7, VOID)
+    expect(a.count('seenUnits')).toBe(0)
+  })
+
+  test('are slow once for each limit, without an answer for all', () => {
+    const { a, b, settle, slow } = startThreads([100, 200, 300, 400])
+    settle(a, 1, OK, 100)
+    expect(slow(a)).toEqual([0, 0, 0, 0])
+    settle(a, 1, OK, 250)
+    settle(b, 1, ERROR, 350)
+    expect([slow(a), slow(b)]).toEqual([
+      [1, 1, 0, 0],
+      [0, 0, 1, 0],
     ])
-    expect(units.hashes().toSorted((x, y) => x - y)).toEqual([-1, 1, 5])
+    settle(a, 1, null)
+    settle(a, 2, null)
+    settle(a, 3, OK, AGE_MS * 1000 + 1)
+    expect(slow(a)).toEqual([3, 3, 2, 3])
+    expect(a.count('timedUnits')).toBe(3)
   })
 
-  test('are none any more when the table is full', () => {
-    const units = new UnitSet(createUnitBuffer())
-    let added = 0
-    for (let hash = 1; hash <= 40_000; hash++) if (units.add(hash)) added++
-    expect(added).toBe(2 ** 15)
+  test('are not slow, nor timed, where nobody knows what is slow or the client left', () => {
+    const { a, settle, slow, limits } = startThreads()
+    settle(a, 1, OK, 900_000)
+    expect([slow(a), a.count('timedUnits')]).toEqual([[0, 0, 0, 0], 0])
+    limits.setLimits([0, 0, 500, 0])
+    settle(a, 1, ABANDONED, 900_000)
+    expect([slow(a), a.count('timedUnits')]).toEqual([[0, 0, 0, 0], 0])
+    settle(a, 1, OK, 900_000)
+    expect([slow(a), a.count('timedUnits'), a.count('seenUnits')]).toEqual([[0, 0, 1, 0], 1, 1])
   })
 })
 

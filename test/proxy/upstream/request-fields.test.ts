@@ -68,3 +68,16 @@ test('the proof that the request was read is that of RFC 6455 section 1.3', () =
   const lines = 'host: a.example\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
   expect(acceptLine(lines)).toBe('sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n')
 })
+
+test('the key does not go along, whatever stands before it', () => {
+  const lines = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nHost:\r\nA: b\r\n'
+  expect(fieldsOf({ lines, isUpgrade: true })).not.toContainEqual([
+    'sec-websocket-key',
+    expect.anything(),
+  ])
+})
+
+test('a value that is called like the key is none', () => {
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  expect(acceptLine(`A: sec-websocket-key\r\n${key}`)).toBe(acceptLine(key))
+})
