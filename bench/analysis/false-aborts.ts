@@ -5,8 +5,7 @@
  * same traces.
  */
 
-import { STANDARD_GUARD } from '../../src/analyzer/guard/config.ts'
-import { FailedCoin, GuardFeed, STRICT, TOLERANT } from './judges/coin.ts'
+import { FailedCoin, GuardFeed, SIMULATED_GUARD, STRICT, TOLERANT } from './judges/coin.ts'
 import { type Candidate, addTick, noTotals } from './judges/judge.ts'
 import { KAYENTA } from './judges/kayenta.ts'
 import { PEEK } from './judges/peek.ts'
@@ -85,7 +84,7 @@ function runOnce(shape: Shape, random: Random, horizonS: number): Run {
   const { stepCount } = shape
   const plan = { horizonS, tickS: TICK_S, stepCount }
   const trace = new Trace(random, shape.open(random, horizonS))
-  const feed = new GuardFeed(STANDARD_GUARD, plan)
+  const feed = new GuardFeed(SIMULATED_GUARD, plan)
   const restarts = { horizonTickCount: horizonS / TICK_S, stepCount }
   const coins = [new FailedCoin(TOLERANT, restarts), new FailedCoin(STRICT, restarts)]
   const others = OTHERS.map((candidate) => candidate.make(plan))

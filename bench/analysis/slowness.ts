@@ -3,9 +3,8 @@
  * thresholds that are in force before the canary starts.
  */
 
-import { STANDARD_GUARD } from '../../src/analyzer/guard/config.ts'
 import { HORIZON_S } from './false-aborts.ts'
-import { GuardFeed, SETTLE_S } from './judges/coin.ts'
+import { GuardFeed, SETTLE_S, SIMULATED_GUARD } from './judges/coin.ts'
 import { Random } from './random.ts'
 import { SHAPES } from './shapes.ts'
 import { type Times, timesOf } from './share.ts'
@@ -64,7 +63,7 @@ function foundAfter(
     { failedRatio: (stable) => stable, latencyFactor: factor },
   )
   for (let atS = 0; atS < WARM_S; atS += TICK_S) trace.next(TICK_S)
-  const feed = new GuardFeed(STANDARD_GUARD, { horizonS: HORIZON_S, tickS: TICK_S, stepCount: 0 })
+  const feed = new GuardFeed(SIMULATED_GUARD, { horizonS: HORIZON_S, tickS: TICK_S, stepCount: 0 })
   for (let sinceS = TICK_S; sinceS <= HORIZON_S - WARM_S; sinceS += TICK_S) {
     if (feed.add(trace.next(TICK_S))?.action === 'abort') return sinceS + SETTLE_S
   }

@@ -11,6 +11,9 @@ import { BIN_COUNT } from './histogram.ts'
 /** How many cells one process can have at a time. */
 export const CELL_LIMIT = 256
 
+/** How many limits tell which units are slow: one for each of `LATENCY_QUANTILES` in `latency.ts`. */
+export const SLOW_KINDS = 4
+
 /** Words of a cell, by offset from its start. Each settled request counts in one of the first five. */
 export const SETTLED = {
   /** Answered in time, and well. */
@@ -23,12 +26,25 @@ export const SETTLED = {
   unanswered: 3,
   /** The client had left before an answer began. */
   abandoned: 4,
-  /** Of sticky routes: units with their first bad outcome, each once (`errors`, `unanswered` or `abandoned`). */
-  badUnits: 5,
   /** Not followed, since too many were under way. */
-  dropped: 6,
+  dropped: 5,
+  /**
+   * The rest is of sticky routes only: units, each once in all cells of the attempt. First those whose first failure it
+   * is (`errors`, `unanswered` or `abandoned`).
+   */
+  failedUnits: 6,
+  /** Whose first 4xx it is. */
+  clientErrorUnits: 7,
+  /** `SLOW_KINDS` words: whose first answer it is that was slower than each limit. */
+  slowUnits: 8,
+  /** Whose first request has settled, and failed. */
+  firstFailedUnits: 8 + SLOW_KINDS,
+  /** Whose first request has settled while limits were known. */
+  timedUnits: 9 + SLOW_KINDS,
+  /** Whose first request has settled. */
+  seenUnits: 10 + SLOW_KINDS,
   /** `BIN_COUNT` words: those of the first three by latency of the answer's head, see `histogram.ts`. */
-  latency: 8,
+  latency: 12 + SLOW_KINDS,
 } as const
 
 /** Words of one cell. */

@@ -6,7 +6,7 @@
  */
 
 import type { Criterion } from './criteria.ts'
-import { type CheckResult, check } from './threshold.ts'
+import { type CheckOptions, type CheckResult, check } from './threshold.ts'
 import type { WindowCounts } from './window.ts'
 
 /** What the checks say together. */
@@ -22,12 +22,11 @@ const WORST_FIRST = ['fail', 'inconclusive', 'noData', 'pass'] as const
 
 /**
  * Checks every criterion against a window. `requests>=N` among them is the minimum sample of the others.
- * `alphaWindow` is as in `CheckOptions`.
  */
 export function judge(
   criteria: readonly Criterion[],
   counts: WindowCounts,
-  options: { readonly alphaWindow?: number } = {},
+  options: Omit<CheckOptions, 'minCount'> = {},
 ): Judged {
   const minimum = criteria.find((criterion) => criterion.type === 'requests')
   const checkOptions = minimum === undefined ? options : { ...options, minCount: minimum.minCount }

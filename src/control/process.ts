@@ -17,9 +17,13 @@ import { formatFault } from './config/fault.ts'
 import { loadConfig } from './config/load.ts'
 import { watchConfig } from './config/watch.ts'
 import { JudgeBench, readKept } from './judge/bench.ts'
+import { KayentaBench } from './judge/kayenta.ts'
 import { createLog, type Log } from './log.ts'
+import { PushedMetrics } from './providers/pushed.ts'
+import { MetricRuns } from './providers/runs.ts'
 import { listenerSentence, Reload } from './reload.ts'
 import { createEngine } from './rollout/controller.ts'
+import type { EvidenceOf } from './rollout/engine.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { createTallies } from './tallies.ts'
 import { AccessLogFile } from './telemetry/access-log.ts'
@@ -28,6 +32,7 @@ import { refusalLine } from './telemetry/refusal-line.ts'
 import { ThreadPool } from './threads/pool.ts'
 import { requireFreeAddresses } from './threads/probe.ts'
 import { compileListeners, createRouting, SeriesRegistry } from './threads/routing.ts'
+import { Traffic } from './traffic.ts'
 import { newestRollouts, readiness, routeStates } from './views.ts'
 
 /** Between two readings of the tallies, and two looks of the engine at its deadlines. */
@@ -98,6 +103,24 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     await readKept(store, log),
   )
   parts.defer(() => bench.close())
+  const traffic = new Traffic({ series, tallies, clock })
+  const pushed = new PushedMetrics()
+  const metricRuns = new MetricRuns({
+    analysis: () => configInForce().analysis,
+    pushed,
+    clock,
+    log,
+  })
+  parts.defer(() => metricRuns.close())
+  const openEvidence = ({ route, variant, windowMs }: EvidenceOf) =>
+    tallies.openEvidence(series.obtain(route, variant), windowMs)
+  const kayenta = new KayentaBench({
+    settings: () => configInForce().analysis.judge,
+    openEvidence,
+    clock,
+    log,
+  })
+  parts.defer(() => kayenta.close())
   const engine = await createEngine({
     store,
     routing: createRouting(pool, {
@@ -105,9 +128,10 @@ export async function runProcess(options: { readonly configFile: string }): Prom
       settlements: bench.settlements,
       viaName: `sluice-${randomBytes(4).toString('hex')}`,
     }),
-    openEvidence: (route, _rollout, windowMs) =>
-      tallies.openEvidence(series.obtain(route, 'canary'), windowMs),
+    openEvidence,
     evidence: bench.judge,
+    pushed,
+    metrics: [metricRuns, kayenta],
     config,
     clock,
     newSalt: () => randomBytes(16).toString('hex'),
@@ -117,7 +141,8 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   engine.onEntry(({ route, body }) => {
     const isPromotion = body.kind === 'stable'
     if (!isPromotion && body.event.type !== 'start') return
-    for (const variant of isPromotion ? ['stable', 'canary'] : ['canary']) {
+    for (const variant of isPromotion ? (['stable', 'canary'] as const) : (['canary'] as const)) {
+      traffic.emptied(route, variant)
       const place = series.find(route, variant)
       if (place !== undefined) tallies.restartWindows(place)
     }
@@ -138,6 +163,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     threadTotals: () => tallies.threadTotals(),
     accessLog: () => accessLog,
     rollouts: () => newestRollouts(engine),
+    judge: () => bench.judge.figures(),
     threadCount: () => pool.liveCount,
     threadRestartCount: () => pool.restartCount,
     snapshotVersion: () => pool.version,
@@ -146,6 +172,8 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   const api = createApi({
     engine,
     store,
+    pushed,
+    requestsPerSecond: (route) => traffic.requestsPerSecond(route),
     routes: () => routeStates(reload.config, engine.targets(), { series, tallies }),
     renderMetrics: () => metrics.renderMetrics(),
     ready: () => readiness(pool),
@@ -156,7 +184,10 @@ export async function runProcess(options: { readonly configFile: string }): Prom
 
   const tick = setInterval(() => {
     tallies.read(clock.nowMs())
-    bench.tick(engine.running())
+    const running = engine.running()
+    bench.tick(running)
+    metricRuns.tick(running)
+    kayenta.tick(running)
     engine.tick()
   }, TICK_MS)
   const watch = watchConfig({

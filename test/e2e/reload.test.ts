@@ -6,13 +6,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePorts } from '../../bench/load/children.ts'
+import { connectClient } from '../proxy/exchange/client.ts'
 import { eventually } from '../proxy/exchange/eventually.ts'
 import { startUpstream } from '../proxy/exchange/upstream.ts'
+import { outcomeOf } from '../proxy/listener/house.ts'
 import { configText, type SluiceProcess, startSluice } from './sluice-process.ts'
 
 const CERTIFICATES = join(import.meta.dirname, '../certificates')
 const LISTENER =
   '{ name: public, host: 127.0.0.1, port: 0, protocols: [http1], tls: { cert: c.pem, key: k.pem } }'
+
+/** Each of them is a moment in which a door could be the wrong one. */
+const MOVE_COUNT = 6
 
 interface House {
   readonly sluice: SluiceProcess
@@ -125,3 +131,52 @@ test('a listener is moved while a connection lives', async () => {
   await expect(connectTo(house.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   expect(await house.sluice.stop()).toBe(0)
 })
+
+test('a listener that moves and turns to TLS is at no moment the one in the place of the other', async () => {
+  const house = await start()
+  const [plainPort = 0, securePort = 0] = await freePorts(2)
+  const at = (port: number) => `{ name: public, host: 127.0.0.1, port: ${port}`
+  const plain = `${at(plainPort)} }`
+  const secure = `${at(securePort)}, tls: { cert: c.pem, key: k.pem } }`
+  const strangers = [
+    keepTrying(() => outcomeOf(plainPort)),
+    keepTrying(() => plainOutcome(securePort)),
+  ]
+  for (let round = 0; round < MOVE_COUNT; round++) {
+    house.write(round % 2 === 0 ? plain : secure)
+    await hangUp(house, 'The configuration is loaded anew')
+    const served = round % 2 === 0 ? plainOutcome(plainPort) : outcomeOf(securePort)
+    expect(await served).toBe('served')
+  }
+  for (const stranger of strangers) {
+    const outcomes = await stranger.end()
+    expect(outcomes).toContain('ECONNREFUSED')
+    expect(outcomes).not.toContain('served')
+  }
+})
+
+/** Makes one attempt after the other; `end` resolves with what came of them. */
+function keepTrying(attempt: () => Promise<string>): { end(): Promise<ReadonlySet<string>> } {
+  const outcomes = new Set<string>()
+  let isOver = false
+  onTestFinished(() => void (isOver = true))
+  const tried = (async () => {
+    while (!isOver) outcomes.add(await attempt())
+  })()
+  return {
+    async end() {
+      isOver = true
+      await tried
+      return outcomes
+    },
+  }
+}
+
+/** Resolves with `served`, with the code of the error on connecting, or with how the connection ended. */
+async function plainOutcome(port: number): Promise<string> {
+  const client = await connectClient(port).catch((error: NodeJS.ErrnoException) => error)
+  if (client instanceof Error) return client.code ?? client.message
+  const answer = await client.get('/').catch(() => null)
+  client.socket.destroy()
+  return answer === null ? client.reader.ending : 'served'
+}

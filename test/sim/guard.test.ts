@@ -82,3 +82,39 @@ test('a canary that fails 30 % of its requests is taken back within the first st
     expect(isTakenBack(plan, { errorRatio: 0.3, perSecond: 20 }, random)).toBe(true)
   }
 })
+
+/** The same with a limit that follows stable, whose window is drawn too. */
+function isTakenBackBesideStable(plan: Plan, errorRatio: number, random: () => number): boolean {
+  const windows = { canary: new RollingWindow(60_000), stable: new RollingWindow(60_000) }
+  let row = 0
+  for (let nowMs = 1_000; nowMs <= 90_000; nowMs += 1_000) {
+    for (const [window, perSecond] of [
+      [windows.canary, 5],
+      [windows.stable, 20],
+    ] as const) {
+      const requestCount = poisson(perSecond, random)
+      let errorCount = 0
+      for (let i = 0; i < requestCount; i++) if (random() < errorRatio) errorCount++
+      window.add(nowMs, { requestCount, errorCount, binCount: 0, ...NO_BINS })
+    }
+    const stable = windows.stable.counts(nowMs)
+    const { verdict } = judgeWindow(plan, windows.canary.counts(nowMs), { stable })
+    row = verdict === 'fail' ? row + 1 : 0
+    if (row > plan.guard.consecutiveFailureLimit) return true
+  }
+  return false
+}
+
+test.for([0.01, 0.1])(
+  'a canary that fails as stable does, %d of its requests, is hardly ever taken back',
+  (errorRatio) => {
+    const seed = Date.now() % 1_000_000
+    const random = seededRandom(seed)
+    const plan = planOf('error_rate<stable*1', 1, 90_000)
+    let takenBack = 0
+    for (let run = 0; run < RUNS; run++) {
+      if (isTakenBackBesideStable(plan, errorRatio, random)) takenBack++
+    }
+    expect(takenBack, `seed ${seed}, bound ${ALPHA_ROLLOUT}`).toBeLessThanOrEqual(11)
+  },
+)

@@ -9,6 +9,12 @@ import { type Guard, createGuard } from '../../../src/analyzer/guard/guard.ts'
 import type { SideTick, Tick } from '../trace.ts'
 import type { Candidate } from './judge.ts'
 
+/** The guard as it stands, for ticks of a quarter of a second instead of a tenth. */
+export const SIMULATED_GUARD: GuardConfig = {
+  ...STANDARD_GUARD,
+  minimum: { ...STANDARD_GUARD.minimum, slowTickCount: 6 },
+}
+
 /** The age at which outcomes settle, in seconds. */
 export const SETTLE_S = 1
 
@@ -95,7 +101,7 @@ export const SLUICE: readonly Candidate[] = [
     name: 'Sluice, guard as it stands',
     isModel: false,
     make: (plan) => {
-      const feed = new GuardFeed(STANDARD_GUARD, plan)
+      const feed = new GuardFeed(SIMULATED_GUARD, plan)
       return { delayS: SETTLE_S, look: (tick) => feed.add(tick)?.action === 'abort' }
     },
   },

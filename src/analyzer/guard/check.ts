@@ -97,8 +97,9 @@ export class Check {
     }
   }
 
-  #isReady({ totals }: Comparison): boolean {
-    const { canaryBadCount, canaryCount } = this.#minimum
+  #isReady({ totals, onset }: Comparison): boolean {
+    const { canaryBadCount, canaryCount, slowTickCount } = this.#minimum
+    if (this.config.type === 'latency' && onset.badTickCount < slowTickCount) return false
     return totals.canaryBadCount >= canaryBadCount && totals.canaryCount >= canaryCount
   }
 

@@ -59,7 +59,11 @@ export class Comparison {
     return this.#totals
   }
 
-  get onset(): { readonly tickIndex: number; readonly counts: SideCounts } {
+  get onset(): {
+    readonly tickIndex: number
+    readonly badTickCount: number
+    readonly counts: SideCounts
+  } {
     return this.#onset
   }
 

@@ -51,7 +51,15 @@ export interface GuardConfig {
   /** The margin within which a canary counts as good, and the bound on a false pass; null: no evidence of that. */
   readonly promotion: (Tolerance & { readonly beta: number }) | null
   /** A comparison with stable does not act on less than this. */
-  readonly minimum: { readonly canaryBadCount: number; readonly canaryCount: number }
+  readonly minimum: {
+    readonly canaryBadCount: number
+    readonly canaryCount: number
+    /**
+     * Ticks with slow requests of the canary, since it seems to be slow: what one pause of one process holds up comes in a
+     * few ticks. It is no independent toss of a coin for each request, and no fault of a version.
+     */
+    readonly slowTickCount: number
+  }
   /** Whether one toss of the coin serves many requests of a unit; see `UnitCounts`. */
   readonly isSticky: boolean
 }
@@ -67,7 +75,7 @@ export const STANDARD_GUARD: GuardConfig = {
   ],
   ratio: { alpha: 1e-4, action: 'pause' },
   promotion: { rho: 1.5, delta: 0.005, beta: 0.05 },
-  minimum: { canaryBadCount: 3, canaryCount: 20 },
+  minimum: { canaryBadCount: 3, canaryCount: 20, slowTickCount: 15 },
   isSticky: false,
 }
 

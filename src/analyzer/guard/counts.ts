@@ -22,7 +22,7 @@ export interface Outcomes {
 
 /**
  * The same for units that stay on their variant: a unit counts once for each kind of outcome, at its first, over all
- * threads and the whole attempt; `requestCount` and `timedCount` are units seen for the first time.
+ * threads and the whole attempt; `requestCount` are units seen for the first time, `timedCount` units timed for the first time.
  *
  * For units, `slowCounts` of both variants hold what is slower than the canary's threshold: with two thresholds the
  * units in between would be used up on one side only, which a shared slow-down could turn against the canary.

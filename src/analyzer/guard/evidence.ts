@@ -20,6 +20,8 @@ export interface GuardEvidence {
   readonly log10: number
   /** What it must reach. */
   readonly limitLog10: number
+  /** Whether what is compared with stable are units, each once, and not requests. */
+  readonly isSticky: boolean
   /** The check with the largest part in it. */
   readonly weighsMost: CheckName
   readonly checks: readonly CheckEvidence[]

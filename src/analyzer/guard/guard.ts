@@ -63,12 +63,20 @@ export function createGuard(config: GuardConfig, plan: GuardPlan, saved?: SavedG
   return new Guard(config, plan, saved)
 }
 
+/** What a guard was fed with: from an earlier save (else from nothing) to where it is to be again. */
+export interface Story {
+  readonly from?: SavedGuard | undefined
+  readonly ticks: readonly TickCounts[]
+}
+
+/** All that a decision was reached by, safe for JSON: who has it can reach the decision again. */
+export interface DecisionRecord extends Story {
+  readonly config: GuardConfig
+  readonly plan: GuardPlan
+}
+
 /** Returns what a guard would say after those ticks: a past verdict can be checked so. Throws as `createGuard`. */
-export function replay(
-  config: GuardConfig,
-  plan: GuardPlan,
-  story: { readonly from?: SavedGuard | undefined; readonly ticks: readonly TickCounts[] },
-): GuardEvidence {
+export function replay(config: GuardConfig, plan: GuardPlan, story: Story): GuardEvidence {
   const guard = createGuard(config, plan, story.from)
   for (const counts of story.ticks) guard.add(counts)
   return guard.evidence()
@@ -146,6 +154,7 @@ export class Guard {
       decision: this.#decision,
       log10: log10(lnAll),
       limitLog10: log10(this.#lnLimit),
+      isSticky: this.#config.isSticky,
       weighsMost: most.name,
       checks,
       ratio: this.#ratio(),

@@ -2,8 +2,8 @@
  * Since when: the counts from the moment at which the present difference seems to have begun.
  *
  * After a healthy hour the totals hide a fault of the last ten seconds, so a sentence with totals would not convince
- * anybody. The moment is the last at which one bet of the middle had lost all it had won (Page's CUSUM, 1954). For words
- * only; no decision rests on it.
+ * anybody. The moment is the last at which one bet of the middle had lost all it had won (Page's CUSUM, 1954). For words,
+ * and to tell a fault that lasts from a pause; it never makes evidence.
  */
 
 import { type Bets, FAULT_RATIOS } from '../coin/bets.ts'
@@ -16,8 +16,8 @@ export interface SideCounts {
   readonly stableBadCount: number
 }
 
-/** As JSON keeps it: the bet's logarithm, the tick, and the four counts. */
-export type SavedOnset = readonly [number, number, number, number, number, number]
+/** As JSON keeps it: the bet's logarithm, the tick, the four counts, and the ticks with bad ones. */
+export type SavedOnset = readonly [number, number, number, number, number, number, number]
 
 /** The bet on a canary three times as bad as it may be. */
 const BET = FAULT_RATIOS.indexOf(3)
@@ -27,12 +27,16 @@ export class Onset {
   #lnWealth = 0
   /** The first tick that counts. */
   tickIndex = 0
+  /** Ticks since then in which the canary had bad outcomes. */
+  badTickCount = 0
+  #lastBadTick = -1
   readonly #counts = { canaryCount: 0, canaryBadCount: 0, stableCount: 0, stableBadCount: 0 }
 
   constructor(bets: Bets, saved?: SavedOnset) {
     this.#bets = bets
     if (saved === undefined) return
     const [lnWealth, tickIndex, canaryCount, canaryBadCount, stableCount, stableBadCount] = saved
+    this.badTickCount = saved[6]
     this.#lnWealth = lnWealth
     this.tickIndex = tickIndex
     this.#counts = { canaryCount, canaryBadCount, stableCount, stableBadCount }
@@ -51,6 +55,10 @@ export class Onset {
     counts.canaryBadCount += added.canaryBadCount
     counts.stableCount += added.stableCount
     counts.stableBadCount += added.stableBadCount
+    if (added.canaryBadCount > 0 && tickIndex > this.#lastBadTick) {
+      this.#lastBadTick = tickIndex
+      this.badTickCount++
+    }
     this.#lnWealth +=
       added.canaryBadCount * factors.canaryBad[BET]! +
       (added.canaryCount - added.canaryBadCount) * factors.canaryOk[BET]! +
@@ -58,6 +66,7 @@ export class Onset {
     if (this.#lnWealth > 0) return
     this.#lnWealth = 0
     this.tickIndex = tickIndex + 1
+    this.badTickCount = 0
     counts.canaryCount = counts.canaryBadCount = counts.stableCount = counts.stableBadCount = 0
   }
 
@@ -70,6 +79,7 @@ export class Onset {
       canaryBadCount,
       stableCount,
       stableBadCount,
+      this.badTickCount,
     ]
   }
 }

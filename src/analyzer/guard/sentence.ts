@@ -65,7 +65,7 @@ function explainSuspicion(evidence: GuardEvidence, lead: CheckEvidence): string 
 function explainSilence(evidence: GuardEvidence): string {
   const { log10, limitLog10, promotion, elapsedMs, traffic } = evidence
   const { name, parts } = checkOf(evidence, traffic.weightBp === 10_000 ? 'slo' : 'failed')
-  const rates = compare(name, parts[0]!, parts[0]!.totals)
+  const rates = compare({ name, isSticky: evidence.isSticky }, parts[0]!, parts[0]!.totals)
   const passed =
     promotion?.isReached === true ? `, that it is good ${power(promotion.limitLog10)}` : ''
   const sure = `evidence against the canary ${power(log10)} to one of ${power(limitLog10)}${passed}`
@@ -81,33 +81,63 @@ function explainRatio({ canaryCount, stableCount, expectedCanaryCount }: RatioEv
 /** The difference in the recent past if that is what makes it, else in all. */
 function describe(evidence: GuardEvidence, { name, parts, leadIndex }: CheckEvidence): string {
   const part = parts[leadIndex]!
+  const about = { name, isSticky: evidence.isSticky }
   const { tickIndex, ...recent } = part.onset
   if (tickIndex === 0 || recent.canaryBadCount < RECENT_COUNT) {
-    return compare(name, part, part.totals)
+    return compare(about, part, part.totals)
   }
   const sinceMs = (evidence.tickCount - tickIndex) * tickMs(evidence)
-  return `in the last ${duration(sinceMs)} ${compare(name, part, recent)}`
+  return `in the last ${duration(sinceMs)} ${compare(about, part, recent)}`
 }
 
-function compare(name: CheckName, part: PartEvidence, counts: SideCounts): string {
+interface Subject {
+  readonly name: CheckName
+  readonly isSticky: boolean
+}
+
+function compare(subject: Subject, part: PartEvidence, counts: SideCounts): string {
+  const { name } = subject
+  if (name === 'latency') return compareLatency(subject, part, counts)
   const { tolerance } = part
-  if (name === 'latency') return compareLatency(part, counts)
-  const canary = `${thousands(counts.canaryBadCount)} of ${thousands(counts.canaryCount)} canary requests ${BAD[name]}${ratio(counts.canaryBadCount, counts.canaryCount)}`
-  const stable = `${thousands(counts.stableBadCount)} of ${thousands(counts.stableCount)} of stable${ratio(counts.stableBadCount, counts.stableCount)}`
+  // The limit of `slo` is one of requests.
+  const word = subject.isSticky && tolerance.rho > 0 ? 'units' : 'requests'
+  const of = sharesOf(counts, word === 'units')
+  const sides = `${of.canary(`canary ${word} ${BAD[name]}`)}, ${of.stable('of stable')}`
   return tolerance.rho === 0
-    ? `${canary}, ${stable}; the limit is ${percent(tolerance.delta)}`
-    : `${canary}, ${stable}; ${allowance(part)} is tolerated`
+    ? `${sides}; the limit is ${percent(tolerance.delta)}`
+    : `${sides}; ${allowance(part)} is tolerated`
 }
 
-function compareLatency({ threshold, quantile }: PartEvidence, counts: SideCounts): string {
+function compareLatency(
+  { isSticky }: Subject,
+  { threshold, quantile }: PartEvidence,
+  counts: SideCounts,
+): string {
   const name = `p${Number(((quantile ?? 0) * 100).toFixed(2))}`
   const canaryLimit =
     threshold === null ? `stable's ${name} with some slack` : duration(threshold.canaryUs / 1e3)
   const stableLimit =
     threshold === null ? `its ${name}` : `its ${name} of ${duration(threshold.stableUs / 1e3)}`
-  const canary = `${thousands(counts.canaryBadCount)} of ${thousands(counts.canaryCount)} canary requests took longer than ${canaryLimit}${ratio(counts.canaryBadCount, counts.canaryCount)}`
-  const stable = `${thousands(counts.stableBadCount)} of ${thousands(counts.stableCount)} of stable longer than ${stableLimit}${ratio(counts.stableBadCount, counts.stableCount)}`
-  return `${canary}, ${stable}`
+  const of = sharesOf(counts, isSticky)
+  return isSticky
+    ? `${of.canary(`canary units took longer than ${canaryLimit}`)}, ${of.stable('of stable')}`
+    : `${of.canary(`canary requests took longer than ${canaryLimit}`)}, ${of.stable(`of stable longer than ${stableLimit}`)}`
+}
+
+/**
+ * How many of each side were bad, for the words that go with them. Units are counted when they are seen first, and may turn
+ * bad long after: of those that turn bad within a while, few are new.
+ */
+function sharesOf(counts: SideCounts, areUnits: boolean) {
+  const { canaryBadCount, canaryCount, stableBadCount, stableCount } = counts
+  const share = (badCount: number, count: number, words: string) =>
+    areUnits && (badCount > count || count === 0)
+      ? `${thousands(badCount)} ${words}`
+      : `${thousands(badCount)} of ${thousands(count)} ${words}${ratio(badCount, count)}`
+  return {
+    canary: (words: string) => share(canaryBadCount, canaryCount, words),
+    stable: (words: string) => share(stableBadCount, stableCount, words),
+  }
 }
 
 function allowance({ tolerance: { rho, delta } }: PartEvidence): string {

@@ -133,13 +133,13 @@ function nearestDifference({ experiment, control }: Samples, root: number, reach
   let distance = reach
   let j = 0
   for (const value of experiment) {
-    while (j < control.length && value - control[j]! > root + reach) j++
-    for (let k = j; k < control.length && value - control[k]! >= root - reach; k++) {
-      const gap = Math.abs(value - control[k]! - root)
-      if (gap > distance) continue
+    // Both ascend, so the partner of each value is at or behind that of the one before.
+    while (j + 1 < control.length && value - control[j + 1]! >= root) j++
+    for (const partner of [control[j]!, control[j + 1] ?? control[j]!]) {
+      const gap = Math.abs(value - partner - root)
+      if (gap >= distance) continue
       distance = gap
-      nearest = value - control[k]!
-      if (gap === 0) return nearest
+      nearest = value - partner
     }
   }
   return nearest

@@ -1,6 +1,6 @@
 /**
  * Where a function of one variable crosses zero: Brent's method ("Algorithms for Minimization Without
- * Derivatives", 1973, chapter 4) in the form of R's `zeroin`, which Kayenta's judge uses.
+ * Derivatives", 1973, chapter 4) in the form of netlib's `zeroin`, which R and Kayenta's judge use.
  *
  * Bisection was rejected: on the step functions of the judge the two stop at different points of the last
  * bracket, and the exact mode must stop where Kayenta stops.

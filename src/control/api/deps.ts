@@ -5,6 +5,7 @@
 
 import type { PathMatch } from '../../proxy/snapshot.ts'
 import type { Token } from '../config/config.ts'
+import type { PushedMetrics } from '../providers/pushed.ts'
 import type { Engine } from '../rollout/engine.ts'
 import type { Store } from '../store/contract.ts'
 import type { SeriesWindows } from '../series.ts'
@@ -37,9 +38,12 @@ export interface ApiDeps {
     Engine,
     'start' | 'act' | 'list' | 'find' | 'runningOn' | 'analysis' | 'onEntry'
   >
+  readonly pushed: Pick<PushedMetrics, 'push'>
   readonly store: Pick<Store, 'journal' | 'lastSeq' | 'findReply'>
   /** In the order of the configuration. */
   routes(): readonly RouteState[]
+  /** What a route gets, stable and canary together; null where that is not known yet. */
+  requestsPerSecond(route: string): number | null
   /** The Prometheus exposition. */
   renderMetrics(): Promise<{ readonly contentType: string; readonly body: string }>
   /** Whether traffic is served as configured; each reason is one sentence without a full stop. */

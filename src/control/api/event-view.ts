@@ -4,7 +4,8 @@
  */
 
 import type { JournalEntry } from '../store/contract.ts'
-import type { EventView } from './schema.ts'
+import { viewDecision } from './evidence-view.ts'
+import type { EventDetail, EventView } from './schema.ts'
 import { isoOf, stepIndexOf, weightOf } from './view.ts'
 
 export function viewEvent(entry: JournalEntry): EventView {
@@ -40,5 +41,18 @@ export function viewEvent(entry: JournalEntry): EventView {
     ...(event.type === 'verdict' && {
       evidence: { verdict: event.verdict, sentence: event.sentence },
     }),
+    ...(event.type === 'alarm' &&
+      event.evidence !== null &&
+      event.evidence.decision !== null && {
+        decision: viewDecision(event.evidence.decision, event.sentence),
+      }),
   }
+}
+
+/** The same with all that an alarm's decision was reached by, some kilobytes. */
+export function viewEventDetail(entry: JournalEntry): EventDetail {
+  const { body } = entry
+  const view = viewEvent(entry)
+  if (body.kind !== 'rollout' || body.event.type !== 'alarm') return view
+  return { ...view, replay: body.event.replay === null ? null : { ...body.event.replay } }
 }

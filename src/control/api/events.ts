@@ -5,8 +5,8 @@ import { CodedError } from '../coded-error.ts'
 import { answers } from './answers.ts'
 import type { Api } from './api.ts'
 import type { ApiDeps } from './deps.ts'
-import { viewEvent } from './event-view.ts'
-import { EventList } from './schema.ts'
+import { viewEvent, viewEventDetail } from './event-view.ts'
+import { EventDetail, EventList } from './schema.ts'
 import type { EventStreams } from './stream.ts'
 
 const after = z.coerce.number().int().min(0)
@@ -49,6 +49,26 @@ export function eventRoutes(
       },
     },
     (request) => readPage(store, request.query),
+  )
+
+  app.get(
+    '/v1/events/:seq',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags: ['events'],
+        summary: 'Show an event, with what an alarm was decided by',
+        operationId: 'getEvent',
+        params: z.object({
+          seq: z.coerce.number().int().min(1).meta({ description: 'Its sequence number' }),
+        }),
+        response: answers(
+          [{ status: 200, description: 'The event', schema: EventDetail }],
+          ['invalidRequest', 'notFound', 'storeUnavailable'],
+        ),
+      },
+    },
+    (request) => readOne(store, request.params.seq),
   )
 
   app.get(
@@ -99,6 +119,13 @@ async function readPage(
   const query = { after: seen, limit, ...(id !== undefined && { rollout: id }) }
   const entries = await store.journal(query)
   return { events: entries.map(viewEvent), last: await store.lastSeq() }
+}
+
+async function readOne(store: ApiDeps['store'], seq: number): Promise<EventDetail> {
+  const [entry] = await store.journal({ after: seq - 1, limit: 1 })
+  if (entry?.seq === seq) return viewEventDetail(entry)
+  const last = await store.lastSeq()
+  throw new CodedError('notFound', `There is no event ${seq}; the newest is ${last}`)
 }
 
 /** Empty is what a browser sends that has no id yet. */

@@ -2,15 +2,30 @@
 
 import { z } from 'zod'
 import { ACTIONS } from '../../analyzer/guard/config.ts'
-import type { CheckEvidence, GuardEvidence } from '../../analyzer/guard/evidence.ts'
+import type { CheckEvidence, Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
 
 const count = z.int().min(0)
 const CHECK_NAMES = ['failed', 'clientErrors', 'slo', 'latency'] as const
+const DECIDERS = [...CHECK_NAMES, 'ratio'] as const
 const log10 = z.number().meta({ description: 'Decimal logarithm: 3 is a thousand to one' })
 const Side = z.object({ requests: count, bad: count })
 
+export const DecisionView = z
+  .object({
+    action: z.enum(ACTIONS),
+    by: z
+      .enum(DECIDERS)
+      .meta({ description: 'The check that weighed most; `ratio`: the splitter' }),
+    evidence: log10,
+    limit: log10,
+    sentence: z.string(),
+  })
+  .meta({ id: 'Decision', description: 'What the evidence decided, and on how much' })
+export type DecisionView = z.output<typeof DecisionView>
+
 export const EvidenceView = z
   .object({
+    sentence: z.string(),
     evidence: log10,
     limit: log10.meta({ description: 'What the evidence must reach' }),
     weighsMost: z.enum(CHECK_NAMES),
@@ -63,9 +78,17 @@ export const EvidenceView = z
   .meta({ id: 'Evidence' })
 export type EvidenceView = z.output<typeof EvidenceView>
 
-export function viewEvidence(evidence: GuardEvidence): EvidenceView {
+export function viewDecision(
+  { action, by, log10: reached, limitLog10 }: Decision,
+  sentence: string,
+): DecisionView {
+  return { action, by, evidence: reached, limit: limitLog10, sentence }
+}
+
+export function viewEvidence(evidence: GuardEvidence, sentence: string): EvidenceView {
   const { decision, ratio, promotion, traffic, earliest } = evidence
   return {
+    sentence,
     evidence: evidence.log10,
     limit: evidence.limitLog10,
     weighsMost: evidence.weighsMost,

@@ -30,8 +30,16 @@ export function answerWith(rollout: Rollout, nowMs: number): Answer {
   }
 }
 
-/** The answer to a rollout that was started just now. */
-export function answerCreated(rollout: Rollout, nowMs: number): Answer {
-  const { headers, body } = answerWith(rollout, nowMs)
-  return { status: 201, headers: { ...headers, location: `/v1/rollouts/${rollout.id}` }, body }
+/** The answer to a rollout that was started just now; `warnings` are what its plan may not get by on. */
+export function answerCreated(
+  rollout: Rollout,
+  nowMs: number,
+  warnings: readonly string[] = [],
+): Answer {
+  const { headers } = answerWith(rollout, nowMs)
+  return {
+    status: 201,
+    headers: { ...headers, location: `/v1/rollouts/${rollout.id}` },
+    body: JSON.stringify({ ...viewRollout(rollout, nowMs), warnings }),
+  }
 }

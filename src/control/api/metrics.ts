@@ -9,7 +9,6 @@
 import { z } from 'zod'
 import { METRIC_NAME } from '../../analyzer/criteria/custom.ts'
 import { CodedError } from '../coded-error.ts'
-import type { PushedMetrics } from '../providers/pushed.ts'
 import { isEnded } from '../rollout/actions.ts'
 import { answers } from './answers.ts'
 import type { Api } from './api.ts'
@@ -55,9 +54,7 @@ export const PushAnswer = z
   .meta({ id: 'PushedMetrics', description: 'What was kept' })
 export type PushAnswer = z.output<typeof PushAnswer>
 
-interface Deps extends Pick<ApiDeps, 'engine' | 'clock'> {
-  readonly pushed: PushedMetrics
-}
+type Deps = Pick<ApiDeps, 'engine' | 'clock' | 'pushed'>
 
 export function metricRoutes(app: Api, deps: Deps): void {
   app.post(

@@ -13,7 +13,8 @@ import { faulty } from './faults.ts'
 import type { Once } from './idempotency.ts'
 import { answerCreated, findRollout } from './lookup.ts'
 import { readPlan } from '../rollout/plan.ts'
-import { AnalysisView, PHASES, RolloutList, RolloutView } from './schema.ts'
+import { undecidable } from '../rollout/undecidable.ts'
+import { AnalysisView, PHASES, RolloutList, RolloutView, StartedView } from './schema.ts'
 import { StartBody } from './start-body.ts'
 import { viewAnalysis, viewRollout } from './view.ts'
 
@@ -29,7 +30,11 @@ const ListQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })
 
-export function rolloutRoutes(app: Api, deps: Pick<ApiDeps, 'engine' | 'clock'>, once: Once): void {
+export function rolloutRoutes(
+  app: Api,
+  deps: Pick<ApiDeps, 'engine' | 'clock' | 'log' | 'requestsPerSecond'>,
+  once: Once,
+): void {
   const { engine, clock } = deps
 
   app.post(
@@ -48,7 +53,7 @@ export function rolloutRoutes(app: Api, deps: Pick<ApiDeps, 'engine' | 'clock'>,
             {
               status: 201,
               description: 'It is started, durable and in force. Has a Location and an ETag',
-              schema: RolloutView,
+              schema: StartedView,
             },
           ],
           [
@@ -68,6 +73,8 @@ export function rolloutRoutes(app: Api, deps: Pick<ApiDeps, 'engine' | 'clock'>,
       const { actor, body } = request
       const read = readPlan(body)
       if ('faults' in read) throw faulty(read.faults, 'body')
+      const requestsPerSecond = deps.requestsPerSecond(body.route)
+      const warnings = requestsPerSecond === null ? [] : undecidable(read.plan, requestsPerSecond)
       const {
         status,
         headers,
@@ -80,8 +87,13 @@ export function rolloutRoutes(app: Api, deps: Pick<ApiDeps, 'engine' | 'clock'>,
           actor,
           body,
         },
-        (rollout) => answerCreated(rollout, clock.nowMs()),
-        (caller) => engine.start({ route: body.route, to: body.to, plan: read.plan }, caller),
+        (rollout) => answerCreated(rollout, clock.nowMs(), warnings),
+        async (caller) => {
+          const { route, to } = body
+          const rollout = await engine.start({ route, to, plan: read.plan }, caller)
+          for (const warning of warnings) deps.log.warn(`${rollout.id}: ${warning}`)
+          return rollout
+        },
       )
       return reply.code(status).headers(headers).send(text)
     },

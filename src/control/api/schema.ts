@@ -8,7 +8,7 @@
  */
 
 import { z } from 'zod'
-import { EvidenceView } from './evidence-view.ts'
+import { DecisionView, EvidenceView } from './evidence-view.ts'
 import { WINDOW_NAMES } from '../series.ts'
 
 export const PHASES = [
@@ -23,6 +23,16 @@ export const PHASES = [
 ] as const
 
 const VERDICTS = ['pass', 'fail', 'inconclusive', 'noData'] as const
+
+const METRIC_STATES = [
+  'pass',
+  'fail',
+  'inconclusive',
+  'noData',
+  'running',
+  'providerError',
+  'cancelled',
+] as const
 
 const WAYS_OUT = ['promote', 'pause', 'resume', 'setWeight', 'abort', 'retry'] as const
 
@@ -94,6 +104,12 @@ export const RolloutView = z
   .meta({ id: 'Rollout' })
 export type RolloutView = z.output<typeof RolloutView>
 
+export const StartedView = RolloutView.extend({
+  warnings: z
+    .array(z.string())
+    .meta({ description: 'Criteria that the traffic of the last minute can never decide' }),
+}).meta({ id: 'StartedRollout' })
+
 export const RolloutList = z
   .object({ rollouts: z.array(RolloutView).meta({ description: 'Newest first' }) })
   .meta({ id: 'RolloutList' })
@@ -122,6 +138,17 @@ export const AnalysisView = z
     consecutiveFailures: count,
     failures: count,
     evidence: EvidenceView.nullable().meta({ description: 'Null where nothing is compared' }),
+    metrics: z
+      .array(
+        z.object({
+          name: z.string(),
+          state: z.enum(METRIC_STATES),
+          sentence: z.string(),
+          isDryRun: z.boolean().meta({ description: 'Measured and told, but decides nothing' }),
+          isStarved: z.boolean().meta({ description: 'No answer has had data for long' }),
+        }),
+      )
+      .meta({ description: 'Those of the configuration, while the canary has traffic' }),
   })
   .meta({ id: 'Analysis', description: 'What the guard says of a rollout, and why' })
 export type AnalysisView = z.output<typeof AnalysisView>
@@ -186,9 +213,20 @@ export const EventView = z
       .object({ verdict: z.enum(VERDICTS), sentence: z.string() })
       .optional()
       .meta({ description: 'What the analyzer found, where it caused the event' }),
+    decision: DecisionView.optional().meta({
+      description: 'Of an alarm: what the evidence decided, in decimal logarithms',
+    }),
   })
   .meta({ id: 'Event', description: 'One entry of the journal' })
 export type EventView = z.output<typeof EventView>
+
+export const EventDetail = EventView.extend({
+  replay: z.looseObject({}).nullable().optional().meta({
+    description:
+      'Of an alarm: what its decision can be computed from again, as `sluice explain` does; its form changes with the guard. Null where the decision was reached before a restart',
+  }),
+}).meta({ id: 'EventDetail', description: 'One entry of the journal, with what it was decided by' })
+export type EventDetail = z.output<typeof EventDetail>
 
 export const EventList = z
   .object({

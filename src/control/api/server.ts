@@ -20,6 +20,7 @@ import type { ApiDeps } from './deps.ts'
 import { eventRoutes } from './events.ts'
 import { check, type Part } from './faults.ts'
 import { healthRoutes } from './health.ts'
+import { metricRoutes } from './metrics.ts'
 import { createOnce } from './idempotency.ts'
 import { SWAGGER } from './openapi.ts'
 import { isLoopback, refuseForeignPages } from './origin.ts'
@@ -76,6 +77,7 @@ export function createApi(deps: ApiDeps): ApiServer {
     const api = scope.withTypeProvider<ZodTypeProvider>()
     rolloutRoutes(api, deps, once)
     actionRoutes(api, deps, once)
+    metricRoutes(api, deps)
     routeRoutes(api, deps)
     eventRoutes(api, deps, streams)
     healthRoutes(api, deps)

@@ -153,6 +153,7 @@ export function viewAnalysis(rollout: Rollout, analysis: Analysis | null): Analy
       consecutiveFailures: 0,
       failures: 0,
       evidence: null,
+      metrics: [],
     }
   }
   return {
@@ -179,6 +180,11 @@ export function viewAnalysis(rollout: Rollout, analysis: Analysis | null): Analy
     },
     consecutiveFailures: analysis.consecutiveFailureCount,
     failures: analysis.failureCount,
-    evidence: analysis.opinion === null ? null : viewEvidence(analysis.opinion.evidence),
+    evidence: viewOpinion(analysis.opinion),
+    metrics: [...analysis.metrics],
   }
+}
+
+function viewOpinion(opinion: Analysis['opinion']): AnalysisView['evidence'] {
+  return opinion === null ? null : viewEvidence(opinion.evidence, opinion.sentence)
 }

@@ -9,9 +9,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, type Dispatcher, request } from 'undici'
+import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { isConnectionFailure, problemOf, unreachable } from './failure.ts'
-import type { EventView, RolloutView, RouteView } from '../api/schema.ts'
+import type { AnalysisView, EventView, RolloutView, RouteView } from '../api/schema.ts'
 
 export type Verb = 'promote' | 'pause' | 'resume' | 'abort' | 'retry'
 
@@ -21,6 +22,9 @@ export interface EventPage {
   readonly last: number
 }
 
+/** An event by itself: an alarm has what it was decided by. */
+export type RecordedEvent = EventView & { readonly replay?: DecisionRecord | null }
+
 export interface AdminClient {
   /** Base address without a slash at the end. */
   readonly server: string
@@ -29,9 +33,12 @@ export interface AdminClient {
   rollouts(): Promise<{ readonly rollouts: readonly RolloutView[] }>
   /** By id, or by a route's name: its running rollout, else its newest. */
   rollout(idOrRoute: string, signal?: AbortSignal): Promise<RolloutView>
+  /** What the guard says of it. */
+  analysis(idOrRoute: string): Promise<AnalysisView>
   start(body: unknown): Promise<RolloutView>
   /** `generation`: refuse with 412 when the rollout is at another one. */
   act(idOrRoute: string, verb: Verb, body: unknown, generation?: string): Promise<RolloutView>
+  event(seq: number): Promise<RecordedEvent>
   events(query: { after: number; limit?: number; rollout?: string }): Promise<EventPage>
   /** Opens the live stream of events, of one rollout or all; without `after`: from now on. */
   stream(
@@ -128,6 +135,7 @@ export function createClient(options: ClientOptions): AdminClient {
     rollouts: () => get('/v1/rollouts'),
     rollout: (idOrRoute, signal) =>
       ask({ method: 'GET', path: `/v1/rollouts/${encodeURIComponent(idOrRoute)}`, signal }),
+    analysis: (idOrRoute) => get(`/v1/rollouts/${encodeURIComponent(idOrRoute)}/analysis`),
     start: (body) => post('/v1/rollouts', body),
     act: (idOrRoute, verb, body, generation) =>
       post(
@@ -135,6 +143,7 @@ export function createClient(options: ClientOptions): AdminClient {
         body,
         generation === undefined ? {} : { 'if-match': `"${generation}"` },
       ),
+    event: (seq) => get(`/v1/events/${seq}`),
     events: (query) => {
       const params = new URLSearchParams(
         Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),

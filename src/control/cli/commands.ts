@@ -6,6 +6,7 @@ import { CHECK } from './check.ts'
 import type { Command } from './command.ts'
 import { DEMO } from './demo.ts'
 import { EVENTS } from './events.ts'
+import { EXPLAIN } from './explain.ts'
 import { CANARY, ROLLOUT_START, VERBS } from './rollouts.ts'
 import { RUN, VERSION } from './run.ts'
 import { STATUS } from './status.ts'
@@ -21,5 +22,6 @@ export const COMMANDS: readonly Command[] = [
   ...VERBS,
   WAIT,
   EVENTS,
+  EXPLAIN,
   VERSION,
 ]

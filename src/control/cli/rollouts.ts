@@ -26,6 +26,8 @@ export const CANARY: Command = {
   details: [
     'Each percentage is held for the interval, then comes the next; after 100 the canary bakes for one more',
     'interval and is promoted. A running rollout of the route is superseded.',
+    'All the time the failures, 4xx and latency of the canary are compared with those of stable, and it is taken',
+    'back when the odds against it pass a thousand to one; criteria of your own are judged beside that.',
   ],
   examples: [
     'sluice canary shop --to shop-v2 --traffic-split 5,25,50,100 --interval 2m \\\n' +
@@ -44,14 +46,14 @@ export const CANARY: Command = {
     {
       name: 'success-criteria',
       kind: TEXT,
-      summary:
-        'what the canary must keep, or it is aborted; "" for nothing (default error_rate<5%)',
+      summary: 'what the canary must keep beside the comparison, or it is aborted',
     },
     {
       name: 'window',
       kind: DURATION,
       summary: 'with --success-criteria: how much of the past is judged (default 1m)',
     },
+    { name: 'no-coin', summary: 'do not compare the canary with stable; criteria alone judge it' },
     ...WAIT_OPTIONS,
   ],
   run: (given, context) => start(given, context, canaryBody(given)),
@@ -60,7 +62,10 @@ export const CANARY: Command = {
 export const ROLLOUT_START: Command = {
   name: 'rollout start',
   summary: 'Start a rollout that a YAML or JSON file describes',
-  details: ['The file holds what POST /v1/rollouts takes: route, to, strategy, guard.'],
+  details: [
+    'The file holds what POST /v1/rollouts takes: route, to, strategy, guard. The canary is compared with stable unless',
+    'guard.coin is false; guard.successCriteria are judged beside that.',
+  ],
   examples: ['sluice rollout start -f rollout.yaml --wait'],
   arguments: [],
   options: [
@@ -77,6 +82,11 @@ function canaryBody(given: Given): unknown {
   if (window !== undefined && successCriteria === undefined) {
     throw new UsageError('--window needs --success-criteria: without criteria it judges nothing')
   }
+  const guard = {
+    ...(given.isOn('no-coin') ? { coin: false } : {}),
+    ...(successCriteria === undefined ? {} : { successCriteria }),
+    ...(window === undefined ? {} : { window }),
+  }
   const duration = given.required('interval')
   const weights = parseSplit(given.required('traffic-split')) ?? []
   return {
@@ -90,9 +100,7 @@ function canaryBody(given: Given): unknown {
         ]),
       },
     },
-    ...(successCriteria === undefined
-      ? {}
-      : { guard: { successCriteria, ...(window === undefined ? {} : { window }) } }),
+    ...(Object.keys(guard).length === 0 ? {} : { guard }),
   }
 }
 

@@ -2,12 +2,14 @@
  * Status in words: the table of all routes, the page of one route, and the one line for logs.
  */
 
+import { power } from '../../analyzer/guard/words.ts'
+import type { EvidenceView } from '../api/evidence-view.ts'
 import type { WindowName } from '../series.ts'
 import { eventTable } from './events.ts'
 import { clock, count, latency, percent, ratio, span } from './format.ts'
 import type { Paint } from './paint.ts'
 import { stepOf } from './rollout-table.ts'
-import type { RouteStatus } from './status.ts'
+import type { RouteStatus, Status } from './status.ts'
 import { table } from './table.ts'
 import type { EventView, RolloutView, VariantView } from '../api/schema.ts'
 import { hasEnded } from './phase.ts'
@@ -65,13 +67,19 @@ export function overviewTable(routes: readonly RouteStatus[], { window, paint }:
 /** One route: the rollout with what holds it and why, both variants, the last events. */
 export function detailLines(
   status: RouteStatus,
-  look: Look & { readonly events: readonly EventView[]; readonly nowMs: number },
+  look: Look &
+    Pick<Status, 'analysis'> & { readonly events: readonly EventView[]; readonly nowMs: number },
 ): string[] {
   const { route, rollout } = status
-  const { window, paint, events, nowMs } = look
+  const { window, paint, events, analysis, nowMs } = look
   const lines = [`${paint('bold', route.name)}  ${headline(status, paint)}`]
   if (rollout !== null) {
-    lines.push('', ...facts(rollout, nowMs).map(([name, value]) => `  ${name.padEnd(10)}${value}`))
+    lines.push(
+      '',
+      ...facts(rollout, analysis?.evidence ?? null, nowMs).map(
+        ([name, value]) => `  ${name.padEnd(10)}${value}`,
+      ),
+    )
   }
   lines.push(
     '',
@@ -106,7 +114,10 @@ export function detailLines(
 }
 
 /** One line for a log. */
-export function tickerLine(status: RouteStatus, window: WindowName): string {
+export function tickerLine(
+  status: RouteStatus,
+  { window, analysis }: Pick<Look, 'window'> & Pick<Status, 'analysis'>,
+): string {
   const { route, rollout } = status
   const variants = variantRows(status).map(({ name, weight, variant }) => {
     const seen = variant.windows[window]
@@ -114,7 +125,11 @@ export function tickerLine(status: RouteStatus, window: WindowName): string {
   })
   const where =
     rollout === null ? 'no rollout' : `${rollout.id} ${rollout.phase} ${stepOf(rollout)}`
-  return [clock(Date.now()), route.name, where, verdictOf(rollout), ...variants].join('  ')
+  const evidence = analysis?.evidence ?? null
+  const words = evidence === null ? [] : [`evidence ${reached(evidence)}`]
+  return [clock(Date.now()), route.name, where, verdictOf(rollout), ...words, ...variants].join(
+    '  ',
+  )
 }
 
 function headline({ route, rollout }: RouteStatus, paint: Paint): string {
@@ -125,7 +140,11 @@ function headline({ route, rollout }: RouteStatus, paint: Paint): string {
   return `${paintPhase(rollout.phase, paint)}, ${percent(rollout.weight)} of traffic to ${rollout.to}`
 }
 
-function facts(rollout: RolloutView, nowMs: number): (readonly [string, string])[] {
+function facts(
+  rollout: RolloutView,
+  evidence: EvidenceView | null,
+  nowMs: number,
+): (readonly [string, string])[] {
   const { step, holding, verdict, plan } = rollout
   const isRunning = !hasEnded(rollout)
   const ended = rollout.endedAt === null ? '' : `, ended ${clock(rollout.endedAt)}`
@@ -146,11 +165,28 @@ function facts(rollout: RolloutView, nowMs: number): (readonly [string, string])
     rows.push(['holding', `${holding.why}${until}`])
     if (holding.waysOut.length > 0) rows.push(['ways out', holding.waysOut.join(', ')])
   }
-  if (verdict !== null) rows.push(['verdict', verdict.sentence])
+  // Without criteria the verdict is the evidence, and what was judged is older than what is known.
+  if (verdict !== null && (evidence === null || plan.guard.successCriteria !== '')) {
+    rows.push(['verdict', verdict.sentence])
+  }
   rows.push(['guard', guardLine(plan.guard)])
+  if (evidence !== null) {
+    rows.push(['evidence', evidenceLine(evidence)], ['', evidence.sentence])
+  }
   if (rollout.reason !== null && rollout.reason !== holding?.why)
     rows.push(['reason', rollout.reason])
   return rows
+}
+
+/** How near the guard is to act, of all checks together and of each by itself. */
+function evidenceLine(evidence: EvidenceView): string {
+  const checks = evidence.checks.map((check) => `${check.name} ${reached(check)}`)
+  const splitter = evidence.splitter?.isBroken === true ? '; the splitter is broken' : ''
+  return `${reached(evidence)} to one (${checks.join(', ')})${splitter}`
+}
+
+function reached({ evidence, limit }: { evidence: number; limit: number }): string {
+  return `${power(evidence)} of ${power(limit)}`
 }
 
 function guardLine({ coin, successCriteria, window }: RolloutView['plan']['guard']): string {

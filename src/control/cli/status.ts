@@ -9,7 +9,7 @@ import { CommandError, EXIT } from './exit.ts'
 import { createScreen } from './screen.ts'
 import { oneOf } from './kinds.ts'
 import { detailLines, overviewTable, tickerLine } from './status-lines.ts'
-import type { EventView, RolloutView, RouteView } from '../api/schema.ts'
+import type { AnalysisView, EventView, RolloutView, RouteView } from '../api/schema.ts'
 import { hasEnded } from './phase.ts'
 import { WINDOW_NAMES, type WindowName } from '../series.ts'
 
@@ -18,6 +18,8 @@ export interface Status {
   readonly routes: readonly RouteStatus[]
   /** Of the one route that was asked for; else empty. */
   readonly events: readonly EventView[]
+  /** What the guard says of its rollout, while that runs; else null. */
+  readonly analysis: AnalysisView | null
 }
 
 export interface RouteStatus {
@@ -67,13 +69,19 @@ async function read(given: Given, context: Context): Promise<Status> {
     return {
       routes: routes.map((route) => ({ route, rollout: newestOf(route.name, rollouts) })),
       events: [],
+      analysis: null,
     }
   }
   const [route, { rollouts }] = await Promise.all([client.route(name), client.rollouts()])
   const rollout = newestOf(name, rollouts)
-  if (rollout === null) return { routes: [{ route, rollout }], events: [] }
-  const { events } = await client.events({ after: 0, limit: 1_000, rollout: rollout.id })
-  return { routes: [{ route, rollout }], events: events.slice(-EVENTS_SHOWN) }
+  if (rollout === null) {
+    return { routes: [{ route, rollout }], events: [], analysis: null }
+  }
+  const [{ events }, analysis] = await Promise.all([
+    client.events({ after: 0, limit: 1_000, rollout: rollout.id }),
+    hasEnded(rollout) ? null : client.analysis(rollout.id),
+  ])
+  return { routes: [{ route, rollout }], events: events.slice(-EVENTS_SHOWN), analysis }
 }
 
 /** Newest first is how the API lists them; a running one comes before newer ones that have ended. */
@@ -93,7 +101,12 @@ async function watch(given: Given, context: Context): Promise<number> {
         isAway = false
         if (context.format === 'json') screen.append(JSON.stringify(json(given, status)))
         else if (screen.isLive) screen.draw(screenOf(given, context, status))
-        else for (const one of status.routes) screen.append(tickerLine(one, windowOf(given)))
+        else {
+          const { analysis } = status
+          for (const one of status.routes) {
+            screen.append(tickerLine(one, { window: windowOf(given), analysis }))
+          }
+        }
         if (isOver(given, status)) return EXIT.ok
       } catch (error) {
         if (context.interrupted.aborted) break
@@ -118,7 +131,7 @@ function isOver(given: Given, status: Status): boolean {
 function json(given: Given, status: Status): unknown {
   const [first] = status.routes
   if (given.text('ROUTE') === undefined || first === undefined) return { routes: status.routes }
-  return { ...first, events: status.events }
+  return { ...first, events: status.events, analysis: status.analysis }
 }
 
 function screenOf(given: Given, context: Context, status: Status): readonly string[] {
@@ -128,6 +141,7 @@ function screenOf(given: Given, context: Context, status: Status): readonly stri
     return detailLines(first, {
       window,
       events: status.events,
+      analysis: status.analysis,
       paint: context.paint,
       nowMs: Date.now(),
     })

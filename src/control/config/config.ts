@@ -15,6 +15,8 @@ import type {
   Timeouts,
 } from '../../proxy/snapshot.ts'
 import type { Fault } from './fault.ts'
+import type { AnalysisEntry } from './schema-analysis.ts'
+import type { ServerConfig } from './servers.ts'
 
 /** As the threads know it, without the keys that each process makes for itself. */
 export interface ListenerConfig extends Omit<Listener, 'tls'> {
@@ -57,6 +59,11 @@ export interface Token {
   readonly sha256: string
 }
 
+/** As it was written, with the servers' secrets read. */
+export interface AnalysisConfig extends Pick<AnalysisEntry, 'metrics' | 'judge'> {
+  readonly servers: ReadonlyMap<string, ServerConfig>
+}
+
 export interface Config {
   readonly proxy: {
     readonly listeners: readonly ListenerConfig[]
@@ -81,6 +88,8 @@ export interface Config {
     /** A file, or `:memory:`. Relative paths are resolved against the configuration file's folder. */
     readonly path: string
   }
+  /** What speaks about a canary beside the guard. */
+  readonly analysis: AnalysisConfig
   /** What may be a mistake, but is taken; for the operator to read. */
   readonly warnings: readonly Fault[]
 }

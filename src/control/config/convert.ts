@@ -8,19 +8,20 @@ import { defaultThreads } from './defaults.ts'
 import type { Fault } from './fault.ts'
 import type { NamedFiles } from './named-files.ts'
 import type { ConfigFile } from './schema.ts'
+import { toServer } from './servers.ts'
 
 type ListenerEntry = ConfigFile['proxy']['listeners'][number]
 type UpstreamEntry = ConfigFile['upstreams'][string]
 type RouteEntry = ConfigFile['routes'][number]
 
-/** `file` is the path of the configuration; its certificates have passed `certificateFaults`. */
+/** `file` is the path of the configuration; its certificates and servers have passed their checks. */
 export function toConfig(
   content: ConfigFile,
   context: { file: string; files: NamedFiles; warnings: readonly Fault[] },
 ): Config {
   const { files, warnings } = context
   const folder = dirname(resolve(context.file))
-  const { proxy, control, store } = content
+  const { proxy, control, store, analysis } = content
   const { accessLog } = proxy
   return {
     proxy: {
@@ -41,6 +42,12 @@ export function toConfig(
     routes: content.routes.map(toRoute),
     control,
     store: { path: pathIn(folder, store.path, ':memory:') },
+    analysis: {
+      ...analysis,
+      servers: new Map(
+        [...analysis.servers].map(([name, entry]) => [name, toServer(entry, files)] as const),
+      ),
+    },
     warnings,
   }
 }

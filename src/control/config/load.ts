@@ -7,6 +7,7 @@
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { CodedError } from '../coded-error.ts'
 import { checkCertificates } from './certificate-rules.ts'
 import type { Config } from './config.ts'
 import { toConfig } from './convert.ts'
@@ -19,6 +20,7 @@ import { NamedFiles, readFault } from './named-files.ts'
 import type { Places } from './places.ts'
 import { ruleFaults } from './rules.ts'
 import { ConfigFile } from './schema.ts'
+import { toServer } from './servers.ts'
 
 export type Checked =
   | { readonly config: Config; readonly faults?: never }
@@ -66,6 +68,7 @@ export function checkConfig(text: string, source: Source): Checked {
     ...ruleFaults(value, places),
     ...tried.faults,
   ]
+  if (parsed.success) all.push(...serverFaults(parsed.data, { files, places }))
   if (!parsed.success || all.length > 0) return { faults: sortFaults(all) }
   return { config: toConfig(parsed.data, { file, files, warnings: sortFaults(tried.warnings) }) }
 }
@@ -83,6 +86,22 @@ function tryCertificates(
     warn: (path, message) => void warnings.push(places.fault(path, message)),
   })
   return { faults, warnings }
+}
+
+/** Servers whose files cannot be used. */
+function serverFaults(
+  { analysis }: ConfigFile,
+  { files, places }: { files: NamedFiles; places: Places },
+): readonly Fault[] {
+  return [...analysis.servers].flatMap(([name, entry]) => {
+    try {
+      toServer(entry, files)
+      return []
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      return [places.fault(['analysis', 'servers', name], error.message)]
+    }
+  })
 }
 
 /** Returns the text of a file, or why it cannot be a configuration. */

@@ -17,6 +17,7 @@ import {
   SHA256_PATTERN,
   TOKEN_NAME_PATTERN,
 } from './names.ts'
+import { Analysis } from './schema-analysis.ts'
 import { Proxy } from './schema-proxy.ts'
 import { Route } from './schema-route.ts'
 import { Upstream } from './schema-upstream.ts'
@@ -72,6 +73,7 @@ export const ConfigFile = section({
   routes: list(Route, 1, ENTRIES.routes).describe('Which requests go where.'),
   control: Control.prefault({}),
   store: Store.prefault({}),
+  analysis: Analysis.prefault({}),
 })
 
 export type ConfigFile = z.output<typeof ConfigFile>

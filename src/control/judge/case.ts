@@ -6,10 +6,11 @@
 
 import { explain } from '../../analyzer/guard/sentence.ts'
 import { type GuardConfig, STANDARD_GUARD } from '../../analyzer/guard/config.ts'
-import type { EpochCounts, VariantOutcomes } from '../../analyzer/guard/counts.ts'
+import type { EpochCounts, TickCounts, VariantOutcomes } from '../../analyzer/guard/counts.ts'
 import type { Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
 import {
   createGuard,
+  type DecisionRecord,
   type Guard,
   type GuardPlan,
   type SavedGuard,
@@ -18,14 +19,20 @@ import {
   LATENCY_QUANTILES,
   LATENCY_SLOT_MS,
   type LatencyThreshold,
-  slowCount,
   StableLatency,
 } from '../../analyzer/latency.ts'
 import { Cell, type Settled } from './cell.ts'
 import type { CellPair } from './cells.ts'
+import { NO_LIMITS, outcomesOf } from './outcomes.ts'
 
 /** Between two ticks of the judge. */
 export const TICK_MS = 100
+
+/**
+ * Ticks from one saving of the guard to the next, all of which are kept: a save takes as long as a tick of the
+ * guard, so one before each would make it twice as slow.
+ */
+const RECORD_TICKS = 10
 
 const TICKS_PER_SLOT = LATENCY_SLOT_MS / TICK_MS
 
@@ -52,17 +59,12 @@ interface CellReaders {
   readonly canary: Cell
 }
 
-/** Sticky units count once, at their first failure; what else is known of them are requests, which depend on each other. */
-const STICKY_GUARD: GuardConfig = {
-  ...STANDARD_GUARD,
-  checks: STANDARD_GUARD.checks.filter(({ type }) => type === 'failed' || type === 'slo'),
-  ratio: null,
-  promotion: null,
-  isSticky: true,
-}
+/** Few units make many requests, and are slow for the first time once: how many bad ones there must be is less. */
+const UNIT_MINIMUM = { canaryBadCount: 3, canaryCount: 3, slowTickCount: 6 }
 
 export class Case {
   readonly #options: CaseOptions
+  readonly #config: GuardConfig
   readonly #guard: Guard
   readonly #stable: StableLatency
   readonly #readers = new Map<number, CellReaders>()
@@ -70,13 +72,21 @@ export class Case {
   #warmUp: { requestCount: number; tickCount: number }
   #weightBp: number | null = null
   #canaryCount = 0
+  #stableCount = 0
+  #decision: Decision | null
+  /** The ticks that the decision was reached by, or may be. */
+  #from: SavedGuard
+  #ticks: TickCounts[] = []
+  #record: DecisionRecord | null = null
 
   /** Throws a RangeError when `saved` does not fit. */
   constructor(options: CaseOptions) {
     const { saved } = options
     this.#options = options
-    const config = options.isSticky ? STICKY_GUARD : STANDARD_GUARD
-    this.#guard = createGuard(config, options.plan, saved?.guard)
+    this.#config = guardOf(options.isSticky)
+    this.#guard = createGuard(this.#config, options.plan, saved?.guard)
+    this.#from = this.#guard.save()
+    this.#decision = this.#from.decision
     this.#stable = new StableLatency({}, saved?.guard.thresholds ?? options.thresholds)
     this.#warmUp = { ...(saved?.warmUp ?? { requestCount: 0, tickCount: 0 }) }
   }
@@ -86,16 +96,32 @@ export class Case {
     return this.#canaryCount
   }
 
+  /** The same of stable. */
+  get stableCount(): number {
+    return this.#stableCount
+  }
+
+  /** What has been decided so far. */
+  get decision(): Decision | null {
+    return this.#decision
+  }
+
+  /** What the decision was reached by; null where none was reached since this process follows the case. */
+  get record(): DecisionRecord | null {
+    return this.#record
+  }
+
   /** `weightBp`: the one in force. Returns what has been decided so far. */
   tick(cells: ReadonlyMap<number, CellPair>, weightBp: number): Decision | null {
     const isStep = this.#weightBp !== null && this.#weightBp !== weightBp
     this.#weightBp = weightBp
-    const { thresholds } = this.#stable
+    const thresholds = this.#thresholds
     const isTimed = this.#isWarm
     const epochs = [...cells].flatMap(([at, pair]) => this.#read(at, pair, isTimed) ?? [])
     this.#turnSlot()
     this.#warmUp.tickCount++
-    return this.#guard.add({ epochs, isStep, thresholds })
+    for (const { stable } of epochs) this.#stableCount += stable.requestCount
+    return this.#decide({ epochs, isStep, thresholds })
   }
 
   evidence(): GuardEvidence {
@@ -110,6 +136,35 @@ export class Case {
     return { guard: this.#guard.save(), warmUp: { ...this.#warmUp } }
   }
 
+  /** A decision stays until a stronger one is reached; each is kept with what it was reached by. */
+  #decide(counts: TickCounts): Decision | null {
+    if (this.#ticks.length === RECORD_TICKS) {
+      this.#from = this.#guard.save()
+      this.#ticks = []
+    }
+    this.#ticks.push(counts)
+    const decision = this.#guard.add(counts)
+    if (decision !== this.#decision) {
+      const { plan } = this.#options
+      this.#record = { config: this.#config, plan, from: this.#from, ticks: [...this.#ticks] }
+    }
+    this.#decision = decision
+    return decision
+  }
+
+  /** What is slow for units of either variant, in microseconds, one for each quantile; 0 where nobody is timed. */
+  get unitLimitsUs(): readonly number[] {
+    if (!this.#isWarm) return UNTIMED
+    return this.#thresholds.map((threshold) => threshold?.canaryUs ?? 0)
+  }
+
+  /** Units of both variants are measured by the canary's, see `UnitCounts`. */
+  get #thresholds(): readonly (LatencyThreshold | null)[] {
+    const { thresholds } = this.#stable
+    if (!this.#options.isSticky) return thresholds
+    return thresholds.map((one) => one && { stableUs: one.canaryUs, canaryUs: one.canaryUs })
+  }
+
   get #isWarm(): boolean {
     const { requestCount, tickCount } = this.#warmUp
     return requestCount >= WARM_UP.requests || tickCount >= WARM_UP.ticks
@@ -120,7 +175,7 @@ export class Case {
     const stable = readers.stable.read()
     const canary = readers.canary.read()
     if (stable === null && canary === null) return null
-    const { thresholds } = this.#stable
+    const thresholds = this.#thresholds
     if (stable !== null) this.#stable.add(stable.latency)
     this.#canaryCount += canary?.requestCount ?? 0
     this.#warmUp.requestCount += canary?.requestCount ?? 0
@@ -154,44 +209,8 @@ export class Case {
   }
 }
 
-const NO_LIMITS: readonly null[] = LATENCY_QUANTILES.map(() => null)
+const UNTIMED: readonly number[] = LATENCY_QUANTILES.map(() => 0)
 
-/** `limitsUs`: what is slow, one for each quantile; null where that is not known, and nobody is timed. */
-function outcomesOf(
-  settled: Settled | null,
-  limitsUs: readonly (number | null)[],
-): VariantOutcomes {
-  if (settled === null) return NOTHING
-  const { requestCount, failedCount, clientErrorCount, failedUnitCount, latency } = settled
-  const isTimed = limitsUs.some((limit) => limit !== null)
-  const timedCount = isTimed ? settled.timedCount : 0
-  const slowCounts = limitsUs.map((limit) =>
-    limit === null ? 0 : Math.min(timedCount, slowCount(latency, limit)),
-  )
-  const units = {
-    requestCount,
-    failedCount: failedUnitCount,
-    clientErrorCount: 0,
-    timedCount: 0,
-    slowCounts: NO_SLOW,
-    firstFailedCount: 0,
-  }
-  return { requestCount, failedCount, clientErrorCount, timedCount, slowCounts, units }
-}
-
-const NO_SLOW: readonly number[] = LATENCY_QUANTILES.map(() => 0)
-const NOTHING: VariantOutcomes = {
-  requestCount: 0,
-  failedCount: 0,
-  clientErrorCount: 0,
-  timedCount: 0,
-  slowCounts: NO_SLOW,
-  units: {
-    requestCount: 0,
-    failedCount: 0,
-    clientErrorCount: 0,
-    timedCount: 0,
-    slowCounts: NO_SLOW,
-    firstFailedCount: 0,
-  },
+function guardOf(isSticky: boolean): GuardConfig {
+  return isSticky ? { ...STANDARD_GUARD, isSticky, minimum: UNIT_MINIMUM } : STANDARD_GUARD
 }

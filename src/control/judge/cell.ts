@@ -1,7 +1,7 @@
 /** One cell of settled outcomes as control reads it: what has settled since the last reading, over all threads. */
 
 import { BIN_COUNT } from '../../analyzer/histogram.ts'
-import type { SettledLatency } from '../../analyzer/latency.ts'
+import { LATENCY_QUANTILES, type SettledLatency } from '../../analyzer/latency.ts'
 import { CELL_WORDS, SETTLED } from '../../analyzer/settled.ts'
 import { cellOffset } from '../../analyzer/tally.ts'
 import { Block, grown } from '../counters.ts'
@@ -12,11 +12,23 @@ export interface Settled {
   /** Not answered well in time: errors, no answer, or a client that left without one. */
   readonly failedCount: number
   readonly clientErrorCount: number
-  /** Of sticky routes: units with their first failure. */
-  readonly failedUnitCount: number
   /** Of all but those whose clients left. */
   readonly timedCount: number
   readonly latency: SettledLatency
+  /** Of sticky routes; zeros elsewhere. */
+  readonly units: SettledUnits
+}
+
+/** Units that one of the cell's requests was the first for, over the whole attempt. */
+export interface SettledUnits {
+  readonly seenCount: number
+  /** Of those seen: whose first request failed. */
+  readonly firstFailedCount: number
+  readonly failedCount: number
+  readonly clientErrorCount: number
+  readonly timedCount: number
+  /** One for each of `LATENCY_QUANTILES`. */
+  readonly slowCounts: readonly number[]
 }
 
 export class Cell {
@@ -41,9 +53,16 @@ export class Cell {
       requestCount: answeredCount + unansweredCount + by(SETTLED.abandoned),
       failedCount: by(SETTLED.errors) + unansweredCount + by(SETTLED.abandoned),
       clientErrorCount: by(SETTLED.clientErrors),
-      failedUnitCount: by(SETTLED.badUnits),
       timedCount: answeredCount + unansweredCount,
       latency: { bins: this.#bins(), unansweredCount },
+      units: {
+        seenCount: by(SETTLED.seenUnits),
+        firstFailedCount: by(SETTLED.firstFailedUnits),
+        failedCount: by(SETTLED.failedUnits),
+        clientErrorCount: by(SETTLED.clientErrorUnits),
+        timedCount: by(SETTLED.timedUnits),
+        slowCounts: LATENCY_QUANTILES.map((_, i) => by(SETTLED.slowUnits + i)),
+      },
     }
   }
 

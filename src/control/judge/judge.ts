@@ -4,11 +4,12 @@
  */
 
 import type { Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
-import type { GuardPlan } from '../../analyzer/guard/guard.ts'
+import type { DecisionRecord, GuardPlan } from '../../analyzer/guard/guard.ts'
 import type { LatencyThreshold } from '../../analyzer/latency.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import type { Log } from '../log.ts'
 import { Case, type SavedCase, TICK_MS } from './case.ts'
+import { Figures, type JudgeFigures } from './figures.ts'
 import type { KeptSettlement, Settlements } from './settlements.ts'
 
 /** What the judge knows of an attempt. */
@@ -24,6 +25,8 @@ export interface Ruling {
   readonly decision: Decision
   readonly sentence: string
   readonly evidence: GuardEvidence
+  /** What it was reached by; null where that was in an earlier process. */
+  readonly record: DecisionRecord | null
 }
 
 /** An attempt's evidence, as the store keeps it. */
@@ -52,16 +55,19 @@ const MAX_HORIZON_MS = 86_400_000
 const SAVE_TICKS = 1_000 / TICK_MS
 
 interface Docket {
+  readonly route: string
   readonly rollout: string
   readonly attempt: number
+  /** Else it is followed, but nobody asks what comes of it. */
+  readonly isCompared: boolean
   readonly case: Case
-  decision: Decision | null
   ticksUnsaved: number
 }
 
 export class Judge {
   readonly #options: JudgeOptions
   readonly #dockets = new Map<string, Docket>()
+  readonly #figures = new Figures()
 
   constructor(options: JudgeOptions) {
     this.#options = options
@@ -79,10 +85,10 @@ export class Judge {
     }
   }
 
-  /** Null when the attempt is not followed. */
+  /** Null when the attempt is not followed, or asks for no comparison. */
   opinion(rollout: RunningRollout): Opinion | null {
     const docket = this.#docketOf(rollout)
-    if (docket === null) return null
+    if (docket?.isCompared !== true) return null
     const { case: one } = docket
     return { evidence: one.evidence(), sentence: one.sentence(), canaryCount: one.canaryCount }
   }
@@ -90,9 +96,20 @@ export class Judge {
   /** Null while nothing is decided. */
   decision(rollout: RunningRollout): Ruling | null {
     const docket = this.#docketOf(rollout)
-    if (docket === null || docket.decision === null) return null
-    const { case: one, decision } = docket
-    return { decision, sentence: one.sentence(), evidence: one.evidence() }
+    if (docket?.isCompared !== true) return null
+    const { case: one } = docket
+    const { decision, record } = one
+    if (decision === null) return null
+    return { decision, sentence: one.sentence(), evidence: one.evidence(), record }
+  }
+
+  /** For the metrics: the evidence of what runs, and what was counted since the process started. */
+  figures(): JudgeFigures {
+    const { settled, decisions } = this.#figures
+    const running = [...this.#dockets.values()]
+      .filter(({ isCompared }) => isCompared)
+      .map(({ route, rollout, case: one }) => ({ route, rollout, evidence: one.evidence() }))
+    return { running, settled, decisions }
   }
 
   #docketOf(rollout: RunningRollout): Docket | null {
@@ -103,7 +120,13 @@ export class Judge {
   #follow(rollout: RunningRollout): void {
     const docket = this.#docketOf(rollout) ?? this.#open(rollout)
     const { settlements } = this.#options
-    docket.decision = docket.case.tick(settlements.cells(docket), rollout.weightBp)
+    const { case: one } = docket
+    const { stableCount, canaryCount, decision } = one
+    one.tick(settlements.cells(docket), rollout.weightBp)
+    if (docket.isCompared) {
+      this.#figures.add(rollout.route, { stableCount, canaryCount, decision }, one)
+    }
+    settlements.setUnitLimits(docket, one.unitLimitsUs)
     if (++docket.ticksUnsaved < SAVE_TICKS) return
     this.#keep(docket)
   }
@@ -122,13 +145,14 @@ export class Judge {
   }
 
   #open(rollout: RunningRollout): Docket {
-    const { id, attempt } = rollout
+    const { id, route, attempt } = rollout
     this.#close(id)
     const earlier = this.#options.kept.get(id)
     const docket: Docket = {
+      route,
       rollout: id,
       attempt,
-      decision: null,
+      isCompared: rollout.plan.guard.coin,
       ticksUnsaved: 0,
       case: this.#caseOf(rollout, earlier?.attempt === attempt ? earlier.saved : undefined),
     }

@@ -16,8 +16,8 @@ const AGE_FACTOR = 4
 
 export interface KeptSettlement {
   readonly ageMs: number
-  /** Hashes of the units with a bad outcome; empty where units are not told apart. */
-  readonly units: readonly number[]
+  /** The units and what is known of them, see `UnitSet.keep`; empty where units are not told apart. */
+  readonly units: string
 }
 
 /** An attempt, as far as routing knows it. */
@@ -26,6 +26,11 @@ export interface Attempt {
   readonly rollout: string
   readonly attempt: number
   readonly isSticky: boolean
+}
+
+interface KnownSettlement {
+  readonly settlement: Settlement
+  readonly units: UnitSet | null
 }
 
 export interface SettlementsOptions {
@@ -39,7 +44,7 @@ export interface SettlementsOptions {
 export class Settlements {
   readonly #options: SettlementsOptions
   readonly #cells: CellRegistry
-  readonly #settlements = new Map<string, Settlement>()
+  readonly #settlements = new Map<string, KnownSettlement>()
 
   constructor(options: SettlementsOptions) {
     this.#options = options
@@ -54,7 +59,7 @@ export class Settlements {
     const name = attemptName(attempt)
     const pair = weightBp === 0 ? null : this.#cells.obtain(name, weightBp)
     if (pair === null) return null
-    const settlement = this.#settlements.get(name) ?? this.#settle(name, attempt)
+    const { settlement } = this.#settlements.get(name) ?? this.#settle(name, attempt)
     return { settlement, pair }
   }
 
@@ -65,10 +70,16 @@ export class Settlements {
 
   /** What a later process has to know; null while the attempt has not been published with a weight. */
   keep(attempt: AttemptId): KeptSettlement | null {
-    const settlement = this.#settlements.get(attemptName(attempt))
-    if (settlement === undefined) return null
-    const { ageMs, units } = settlement
-    return { ageMs, units: units === null ? [] : new UnitSet(units).hashes() }
+    const known = this.#settlements.get(attemptName(attempt))
+    if (known === undefined) return null
+    const { units, settlement } = known
+    const { ageMs } = settlement
+    return { ageMs, units: units?.keep() ?? '' }
+  }
+
+  /** Tells the threads which units are slow from now on; see `UnitSet.setLimits`. */
+  setUnitLimits(attempt: AttemptId, limitsUs: readonly number[]): void {
+    this.#settlements.get(attemptName(attempt))?.units?.setLimits(limitsUs)
   }
 
   /** The attempt is over. */
@@ -78,15 +89,17 @@ export class Settlements {
     this.#settlements.delete(name)
   }
 
-  #settle(name: string, attempt: Attempt): Settlement {
+  #settle(name: string, attempt: Attempt): KnownSettlement {
     const { kept: keptOf, stableP99Us } = this.#options
     const kept = keptOf(attempt)
     const ageMs = kept?.ageMs ?? ageOf(stableP99Us(attempt.route))
-    const units = attempt.isSticky ? createUnitBuffer() : null
-    if (units !== null) for (const hash of kept?.units ?? []) new UnitSet(units).add(hash)
-    const settlement = { name, ageMs, units }
-    this.#settlements.set(name, settlement)
-    return settlement
+    const buffer = attempt.isSticky ? createUnitBuffer() : null
+    const units = buffer === null ? null : new UnitSet(buffer)
+    // What is not a string was kept by a version that knew less; its evidence does not fit either.
+    if (typeof kept?.units === 'string') units?.restore(kept.units)
+    const made = { settlement: { name, ageMs, units: buffer }, units }
+    this.#settlements.set(name, made)
+    return made
   }
 }
 

@@ -11,6 +11,7 @@ import { CodedError } from '../coded-error.ts'
 import type { Config } from '../config/config.ts'
 import type { JournalEntry, Store, StoredState } from '../store/contract.ts'
 import { eventOf, isEnded, isReached } from './actions.ts'
+import { Alarms, type Measuring } from './alarms.ts'
 import { Book, type RunningRollout } from './book.ts'
 import { type Change, changeOf, changesOf, stableChange } from './change.ts'
 import type {
@@ -19,15 +20,17 @@ import type {
   Caller,
   Engine,
   Evidence,
+  EvidenceOf,
   Expected,
   RouteTarget,
   Routing,
   StartRequest,
 } from './engine.ts'
-import { type Finding, judgeWindow } from './guard.ts'
+import { type Beside, type Finding, judgeWindow } from './guard.ts'
 import type { Judge } from '../judge/judge.ts'
 import { Ledger } from './ledger.ts'
 import type { Log } from '../log.ts'
+import { type PushedMetrics, readCustomOf } from '../providers/pushed.ts'
 import { createQueue, type Lane } from './queue.ts'
 import { settleStables, whyBlocked } from './reconcile.ts'
 import { requireAllowed, requireExpected, requirePlace, requireStart } from './refuse.ts'
@@ -38,10 +41,13 @@ import { Watch } from './watch.ts'
 export interface EngineOptions {
   readonly store: Store
   readonly routing: Routing
-  /** Opens the counts of a rollout's canary, from now on and over at most `windowMs`. */
-  readonly openEvidence: (route: string, rollout: string, windowMs: number) => Evidence
+  readonly openEvidence: (of: EvidenceOf) => Evidence
   /** What the evidence says of what runs; left out: there is none. */
   readonly evidence?: Pick<Judge, 'opinion' | 'decision'>
+  /** What is measured beside it; left out: nothing. */
+  readonly metrics?: readonly Measuring[]
+  /** What was pushed; left out: nobody can push. */
+  readonly pushed?: Pick<PushedMetrics, 'newest'>
   readonly config: Config
   /** Milliseconds since 1970 that never go back. */
   readonly clock: { nowMs(): number }
@@ -49,7 +55,7 @@ export interface EngineOptions {
   readonly newSalt: () => string
   readonly log: Log
   /** Left out: the guard's own, `judgeWindow`. */
-  readonly judge?: (plan: Plan, counts: WindowCounts) => Finding
+  readonly judge?: (plan: Plan, counts: WindowCounts, beside: Beside) => Finding
 }
 
 /**
@@ -68,9 +74,7 @@ class Controller implements Engine {
   readonly #book: Book
   readonly #ledger: Ledger
   readonly #watch: Watch
-  readonly #evidence: Pick<Judge, 'opinion' | 'decision'>
-  /** Attempts that were paused by an alarm: who resumes one has seen it. */
-  readonly #alarmed = new Set<string>()
+  readonly #alarms: Alarms
   readonly #queue = createQueue()
   #config: Config
   #isTicking = false
@@ -78,12 +82,16 @@ class Controller implements Engine {
 
   constructor(options: EngineOptions, stored: StoredState) {
     const { openEvidence, judge = judgeWindow, evidence = NO_EVIDENCE, log } = options
+    const { metrics = [] } = options
     this.#options = options
     this.#config = options.config
     this.#book = new Book(stored)
-    this.#evidence = evidence
+    this.#alarms = new Alarms({ evidence, metrics })
     const opinion = (rollout: RunningRollout) => evidence.opinion(rollout)
-    this.#watch = new Watch({ openEvidence, judge, opinion, log })
+    const readCustom = readCustomOf(options.pushed)
+    const standings = (rollout: RunningRollout) =>
+      metrics.flatMap((each) => each.standings(rollout))
+    this.#watch = new Watch({ openEvidence, judge, opinion, readCustom, standings, log })
     const config = () => this.#config
     this.#ledger = new Ledger({ ...options, book: this.#book, config }, stored.seq)
   }
@@ -258,9 +266,9 @@ class Controller implements Engine {
     const nowMs = this.#options.clock.nowMs()
     const changes = this.#book.running().flatMap((rollout) => {
       const judged = this.#watch.isDue(rollout, nowMs) ? this.#watch.judge(rollout, nowMs) : null
-      const alarm = this.#alarm(rollout, nowMs)
-      const events: RolloutEvent[] = [alarm, judged].filter((event) => event !== null)
-      if (alarm !== null) this.#alarmed.add(attemptOf(rollout))
+      const alarm = this.#alarms.due(rollout, nowMs)
+      const events: RolloutEvent[] = [alarm?.event ?? null, judged].filter((each) => each !== null)
+      if (alarm !== null) this.#alarms.raised(alarm)
       if (this.#isOver(rollout, nowMs)) events.push({ type: 'deadline', atMs: nowMs })
       return this.#changes(rollout, events)
     })
@@ -271,22 +279,9 @@ class Controller implements Engine {
     const nowMs = this.#options.clock.nowMs()
     const isDue = (rollout: RunningRollout): boolean =>
       this.#watch.isDue(rollout, nowMs) ||
-      this.#alarm(rollout, nowMs) !== null ||
+      this.#alarms.due(rollout, nowMs) !== null ||
       this.#isOver(rollout, nowMs)
     return this.#ledger.isOverdue(nowMs) || this.#book.running().some(isDue)
-  }
-
-  /** What the evidence demands; a pause only once in an attempt. */
-  #alarm(rollout: RunningRollout, atMs: number): RolloutEvent | null {
-    if (!rollout.plan.guard.coin || rollout.phase === 'blocked' || rollout.weightBp === 0)
-      return null
-    const found = this.#evidence.decision(rollout)
-    if (found === null) return null
-    const { decision, sentence, evidence } = found
-    const { action } = decision
-    if (action === 'warn' || (action === 'pause' && this.#alarmed.has(attemptOf(rollout))))
-      return null
-    return { type: 'alarm', atMs, attempt: rollout.attempt, action, sentence, evidence }
   }
 
   /** A step is not left while the store fails, so it need not be tried ten times a second. */
@@ -303,8 +298,4 @@ class Controller implements Engine {
 const NO_EVIDENCE: Pick<Judge, 'opinion' | 'decision'> = {
   opinion: () => null,
   decision: () => null,
-}
-
-function attemptOf({ id, attempt }: Rollout): string {
-  return `${id}/${attempt}`
 }

@@ -2,6 +2,7 @@
  * What the rest of the control plane sees of the rollout engine. `controller.ts` implements it.
  */
 
+import type { Standing } from '../../analyzer/measure/standing.ts'
 import type { CheckResult } from '../../analyzer/threshold.ts'
 import type { WindowCounts } from '../../analyzer/window.ts'
 import type { Config } from '../config/config.ts'
@@ -57,6 +58,14 @@ export interface Routing {
   publish(config: Config, targets: readonly RouteTarget[]): Promise<void>
 }
 
+/** What is counted: a variant of a route, from now on and over at most `windowMs`. */
+export interface EvidenceOf {
+  readonly route: string
+  readonly rollout: string
+  readonly variant: 'stable' | 'canary'
+  readonly windowMs: number
+}
+
 /** Counts of one variant in a rolling window that opens now and never reaches further back. */
 export interface Evidence {
   counts(): WindowCounts
@@ -80,6 +89,8 @@ export interface Analysis {
   readonly failureCount: number
   /** What the evidence says; null where there is none. */
   readonly opinion: Opinion | null
+  /** Where the metrics of the configuration stand. */
+  readonly metrics: readonly Standing[]
 }
 
 export interface Engine {

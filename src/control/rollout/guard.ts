@@ -5,7 +5,8 @@
  * alarms is for the whole rollout and is shared among them: the longer the plan, the more one window must show.
  */
 
-import { parseCriteria } from '../../analyzer/criteria.ts'
+import { type Criterion, parseCriteria } from '../../analyzer/criteria.ts'
+import type { CheckOptions } from '../../analyzer/threshold.ts'
 import { type Judged, judge } from '../../analyzer/verdict.ts'
 import type { WindowCounts } from '../../analyzer/window.ts'
 import type { Plan, Step } from './state.ts'
@@ -26,10 +27,19 @@ const UNBOUNDED_PAUSE_MS = 3_600_000
 /** What a window says of a canary. */
 export type Finding = Judged
 
+/** What is looked at beside the canary's window: stable's, of the same length and beginning, and what was pushed. */
+export type Beside = Pick<CheckOptions, 'stable' | 'readCustom'>
+
 /** Judges what a window of the plan's guard holds. The plan's criteria have been read before. */
-export function judgeWindow(plan: Plan, counts: WindowCounts): Finding {
+export function judgeWindow(plan: Plan, counts: WindowCounts, beside: Beside = {}): Finding {
   const criteria = parseCriteria(plan.guard.successCriteria)
-  return judge(criteria, counts, { alphaWindow: alphaWindow(plan, criteria.length) })
+  const sampledCount = criteria.filter(isSampled).length
+  return judge(criteria, counts, { ...beside, alphaWindow: alphaWindow(plan, sampledCount) })
+}
+
+/** Whether a criterion follows stable, so that stable's window is needed too. */
+export function followsStable({ guard }: Plan): boolean {
+  return parseCriteria(guard.successCriteria).some(({ type }) => type.endsWith('AgainstStable'))
 }
 
 /** Whether anything is judged at all. */
@@ -37,11 +47,16 @@ export function hasGuard({ guard }: Plan): boolean {
   return guard.coin || guard.successCriteria !== ''
 }
 
-/** The bound on the false alarms of one criterion in one window: the rollout's, shared among all of them. */
+/** The bound on the false alarms of one criterion in one window: the rollout's, shared among all that are sampled. */
 export function alphaWindow(plan: Plan, criteriaCount: number): number {
   const guardedMs = plan.steps.reduce((sum, step) => sum + holdMs(step), 0)
   const windowCount = Math.max(1, Math.ceil(guardedMs / plan.guard.windowMs))
   return ALPHA_ROLLOUT / (windowCount * LOOKS_PER_WINDOW * Math.max(1, criteriaCount))
+}
+
+/** Whether luck has a part in it: what is pushed is taken as it is, and a count of requests fails nobody. */
+export function isSampled({ type }: Criterion): boolean {
+  return type !== 'custom' && type !== 'requests'
 }
 
 function holdMs(step: Step): number {

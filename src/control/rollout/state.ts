@@ -3,6 +3,7 @@
  */
 
 import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
+import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
 
 /** The canary's share of traffic in basis points: 0 is none, 10 000 is all. */
 export type WeightBp = number
@@ -139,7 +140,7 @@ export type RolloutEvent =
       readonly verdict: Verdict
       readonly sentence: string
     }
-  /** The evidence has reached its limit: what it says is done at once. */
+  /** The evidence has reached its limit, or a metric has an outcome: what it says is done at once. */
   | {
       readonly type: 'alarm'
       readonly atMs: number
@@ -147,8 +148,10 @@ export type RolloutEvent =
       readonly attempt: number
       readonly action: 'abort' | 'pause'
       readonly sentence: string
-      /** What it was decided on. */
-      readonly evidence: GuardEvidence
+      /** What it was decided on; null where a metric decided, whose numbers are in the sentence. */
+      readonly evidence: GuardEvidence | null
+      /** From which the decision can be computed again; null where it was reached in an earlier process, or by a metric. */
+      readonly replay: DecisionRecord | null
     }
   | { readonly type: 'deadline'; readonly atMs: number }
   | {

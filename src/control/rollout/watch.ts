@@ -5,27 +5,39 @@
  * a resume or a new weight never counts afterwards.
  */
 
+import type { ReadCustom } from '../../analyzer/custom.ts'
+import type { Standing } from '../../analyzer/measure/standing.ts'
 import type { WindowCounts } from '../../analyzer/window.ts'
 import type { Book, RunningRollout } from './book.ts'
-import type { Analysis, Evidence } from './engine.ts'
-import { type Finding, hasGuard } from './guard.ts'
+import type { Analysis, Evidence, EvidenceOf } from './engine.ts'
+import { type Beside, type Finding, followsStable, hasGuard } from './guard.ts'
 import type { Opinion } from '../judge/judge.ts'
 import type { Log } from '../log.ts'
 import type { Plan, RolloutEvent } from './state.ts'
 
 export interface WatchOptions {
-  /** Opens the counts of a rollout's canary on a route. */
-  readonly openEvidence: (route: string, rollout: string, windowMs: number) => Evidence
-  readonly judge: (plan: Plan, counts: WindowCounts) => Finding
+  readonly openEvidence: (of: EvidenceOf) => Evidence
+  readonly judge: (plan: Plan, counts: WindowCounts, beside: Beside) => Finding
+  /** Reads what was pushed for a rollout since its step began. */
+  readonly readCustom: (rollout: RunningRollout, nowMs: number) => ReadCustom
   /** What the evidence says; null where there is none. */
   readonly opinion: (rollout: RunningRollout) => Opinion | null
+  /** Where the metrics of the configuration stand. */
+  readonly standings: (rollout: RunningRollout) => readonly Standing[]
   readonly log: Log
+}
+
+/** The windows of both variants, opened at the same moment. */
+interface Pair {
+  readonly canary: Evidence
+  /** Null where no criterion follows stable. */
+  readonly stable: Evidence | null
 }
 
 interface Watched {
   readonly key: string
   /** Null when it could not be opened; tried again at each judgement. */
-  evidence: Evidence | null
+  evidence: Pair | null
   /** When it was judged last, or opened. */
   judgedAtMs: number
   finding: Finding | null
@@ -54,7 +66,7 @@ export class Watch {
     for (const [id, { key, evidence }] of this.#watched) {
       const rollout = guarded.get(id)
       if (rollout !== undefined && keyOf(rollout) === key) continue
-      evidence?.close()
+      closePair(evidence)
       this.#watched.delete(id)
     }
     for (const rollout of guarded.values()) this.#open(rollout, nowMs)
@@ -75,7 +87,7 @@ export class Watch {
     const watched = this.#current(rollout)
     if (watched === undefined) return null
     watched.judgedAtMs = nowMs
-    const finding = this.#find(rollout, watched)
+    const finding = this.#find(rollout, watched, nowMs)
     if (finding === null) return null
     watched.finding = finding
     const { attempt, stepIndex } = rollout
@@ -103,11 +115,12 @@ export class Watch {
       consecutiveFailureCount,
       failureCount,
       opinion: this.#options.opinion(rollout),
+      metrics: this.#options.standings(rollout),
     }
   }
 
   close(): void {
-    for (const { evidence } of this.#watched.values()) evidence?.close()
+    for (const { evidence } of this.#watched.values()) closePair(evidence)
     this.#watched.clear()
   }
 
@@ -129,18 +142,32 @@ export class Watch {
     })
   }
 
-  #openEvidence({ id, route, plan }: RunningRollout): Evidence {
-    return this.#options.openEvidence(route, id, plan.guard.windowMs)
+  #openEvidence({ id, route, plan }: RunningRollout): Pair {
+    const { openEvidence } = this.#options
+    const of = { route, rollout: id, windowMs: plan.guard.windowMs }
+    const stable = followsStable(plan) ? openEvidence({ ...of, variant: 'stable' }) : null
+    try {
+      return { canary: openEvidence({ ...of, variant: 'canary' }), stable }
+    } catch (error) {
+      stable?.close()
+      throw error
+    }
   }
 
-  #find(rollout: RunningRollout, watched: Watched): Finding | null {
+  #find(rollout: RunningRollout, watched: Watched, nowMs: number): Finding | null {
     return this.#guarded(rollout, () => {
-      watched.evidence ??= this.#openEvidence(rollout)
-      const counts = watched.evidence.counts()
+      const { plan } = rollout
+      const { canary, stable } = (watched.evidence ??= this.#openEvidence(rollout))
+      const counts = canary.counts()
       watched.requestCount = counts.requestCount
       watched.errorCount = counts.errorCount
-      const { plan } = rollout
-      const found = plan.guard.successCriteria === '' ? null : this.#options.judge(plan, counts)
+      const found =
+        plan.guard.successCriteria === ''
+          ? null
+          : this.#options.judge(plan, counts, {
+              ...(stable !== null && { stable: stable.counts() }),
+              readCustom: this.#options.readCustom(rollout, nowMs),
+            })
       const settled = plan.guard.coin ? this.#findSettled(rollout, watched) : null
       return found === null || settled === null ? (found ?? settled) : stricter(found, settled)
     })
@@ -177,6 +204,11 @@ const VERDICTS: readonly Finding['verdict'][] = ['fail', 'noData', 'inconclusive
 function stricter(found: Finding, settled: Finding): Finding {
   const isFound = VERDICTS.indexOf(found.verdict) <= VERDICTS.indexOf(settled.verdict)
   return { ...(isFound ? found : settled), checks: found.checks }
+}
+
+function closePair(pair: Pair | null): void {
+  pair?.canary.close()
+  pair?.stable?.close()
 }
 
 function isWatched(rollout: RunningRollout): boolean {

@@ -5,6 +5,7 @@
 
 import { FIRST_CODE, METHODS, CODE_COUNT } from '../../analyzer/tally.ts'
 import type { Phase } from '../rollout/state.ts'
+import { ANALYSIS_METRICS } from './analysis-metrics.ts'
 import { type MetricRow, histogramRows } from './duration-histogram.ts'
 import {
   isCounted,
@@ -186,6 +187,7 @@ export const METRICS: readonly MetricDefinition[] = [
     'Finished requests in a rolling window, without those that the client gave up.',
     (stats) => stats.requestCount,
   ),
+  ...ANALYSIS_METRICS,
   single('sluice_proxy_threads', 'Proxy threads that run.', 'gauge', ({ source }) =>
     source.threadCount(),
   ),

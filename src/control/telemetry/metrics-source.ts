@@ -2,6 +2,7 @@
  * What the metrics need to know, as functions, and one consistent reading of it.
  */
 
+import type { JudgeFigures } from '../judge/figures.ts'
 import type { Phase } from '../rollout/state.ts'
 import type { SeriesTotals, SeriesWindows } from '../series.ts'
 import type { ThreadTotals } from '../tallies.ts'
@@ -41,6 +42,7 @@ export interface MetricsSource {
   /** What control could not write of the access log. */
   accessLog(): { readonly lostLineCount: number; readonly errorCount: number }
   rollouts(): readonly RolloutGauge[]
+  judge(): JudgeFigures
   /** Threads that run now. */
   threadCount(): number
   /** Threads that were replaced since the process started. */
@@ -55,6 +57,7 @@ export interface MetricsSource {
 export interface Reading {
   readonly source: MetricsSource
   readonly threads: ThreadTotals
+  readonly judge: JudgeFigures
   /** Only those that have counted a request. */
   readonly series: readonly SeriesReading[]
 }
@@ -74,5 +77,5 @@ export function read(source: MetricsSource): Reading {
     if (totals.startedCount === 0) continue
     series.push({ route, variant, totals, windows: source.windows(index) })
   }
-  return { source, threads: source.threadTotals(), series }
+  return { source, threads: source.threadTotals(), judge: source.judge(), series }
 }

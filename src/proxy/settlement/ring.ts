@@ -125,7 +125,7 @@ export class SettlementRing {
     if (added !== 0) this.#countUnit(cell, added)
   }
 
-  /** `kinds`: those that are new to the unit. */
+  /** `kinds`: those that are new to the unit. A reader goes by the layout: it never finds more first failures than units seen. */
   #countUnit(cell: number, kinds: number): void {
     const words = this.#tally
     if ((kinds & FAILED) !== 0) words[cell + SETTLED.failedUnits]!++

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { TickCounts } from '../../../src/analyzer/guard/counts.ts'
 import { explain } from '../../../src/analyzer/guard/sentence.ts'
 import { duration, percent, power, thousands } from '../../../src/analyzer/guard/words.ts'
-import { standardGuard, tick } from './ticks.ts'
+import { standardGuard, stickyTick, tick } from './ticks.ts'
 
 type Story = readonly (readonly [number, TickCounts])[]
 
@@ -62,13 +62,13 @@ describe('the sentence', () => {
     ],
     [
       'of slow answers',
-      [[9, SLOW]],
-      'The guard aborts: 63 of 225 canary requests took longer than stable\'s p95 with some slack (28 %), 27 of 675 of stable longer than its p95 (4 %); evidence 10^4 to one after 3s, the limit is 10^3; "latency" weighs most',
+      [[15, SLOW]],
+      'The guard aborts: 105 of 375 canary requests took longer than stable\'s p95 with some slack (28 %), 45 of 1125 of stable longer than its p95 (4 %); evidence 10^26.9 to one after 15s, the limit is 10^3; "latency" weighs most',
     ],
     [
       'of slow answers with the thresholds in force',
-      [[9, { ...SLOW, thresholds: [null, null, { stableUs: 200_703, canaryUs: 233_471 }, null] }]],
-      'The guard aborts: 63 of 225 canary requests took longer than 233ms (28 %), 27 of 675 of stable longer than its p95 of 201ms (4 %); evidence 10^4 to one after 3s, the limit is 10^3; "latency" weighs most',
+      [[15, { ...SLOW, thresholds: [null, null, { stableUs: 200_703, canaryUs: 233_471 }, null] }]],
+      'The guard aborts: 105 of 375 canary requests took longer than 233ms (28 %), 45 of 1125 of stable longer than its p95 of 201ms (4 %); evidence 10^26.9 to one after 15s, the limit is 10^3; "latency" weighs most',
     ],
     [
       'of a splitter that is off',
@@ -90,6 +90,42 @@ describe('the sentence', () => {
     ],
   ])('%s', ([, story, expected]) => {
     expect(say(story)).toBe(expected)
+  })
+})
+
+function saySticky(ticks: readonly TickCounts[]): string {
+  const guard = standardGuard({ isSticky: true })
+  for (const counts of ticks) guard.add(counts)
+  return explain(guard.evidence())
+}
+
+describe('of sticky units', () => {
+  const ARRIVE = stickyTick(
+    25,
+    { count: 300, units: { count: 100 } },
+    { count: 900, units: { count: 300 } },
+  )
+
+  test('tells how many were bad for the first time', () => {
+    const fail = stickyTick(
+      25,
+      { count: 60, failed: 30, units: { count: 20, failed: 20 } },
+      { count: 180, units: { count: 60, failed: 1 } },
+    )
+    expect(saySticky([fail, fail])).toMatch(
+      /^The guard aborts: 40 of 40 canary units failed \(100 %\), 2 of 120 of stable \(1\.67 %\);/,
+    )
+  })
+
+  test('does not speak of shares where known units turn bad', () => {
+    const turn = stickyTick(
+      25,
+      { count: 30, failed: 30, units: { count: 0, failed: 10 }, firstFailed: 0 },
+      { count: 90, units: { count: 0 } },
+    )
+    expect(saySticky([ARRIVE, turn, turn])).toMatch(
+      /^The guard aborts: in the last 2s 20 canary units failed, 0 of stable;/,
+    )
   })
 })
 

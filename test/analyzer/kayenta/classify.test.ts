@@ -145,13 +145,17 @@ describe('outliers', () => {
 
 describe('the interval', () => {
   const sizes = { minLength: 2, maxLength: 20 }
-  const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), sizes)
+  // Not so small that another unit is 0.
+  const doubles = fc
+    .double({ min: -1e6, max: 1e6, noNaN: true })
+    .map((value) => (Math.abs(value) < 1e-6 ? 0 : value))
+  const values = fc.array(doubles, sizes)
   const thousandths = fc.array(
     fc.integer({ min: 0, max: 1e6 }).map((value) => value / 1_000),
     sizes,
   )
 
-  test('holds its estimate, and mirrors when the variants change places', () => {
+  test('has its ends in order, and mirrors when the variants change places', () => {
     fc.assert(
       fc.property(thousandths, thousandths, (one, other) => {
         const options = { confidence: 0.95, rootTolerance: 'relative' } as const

@@ -3,6 +3,7 @@ import { authorize, identify } from '../../../src/control/api/auth.ts'
 import { createApi } from '../../../src/control/api/server.ts'
 import type { Role } from '../../../src/control/config/config.ts'
 import { RUNNING, rolloutBase } from './fake-engine.ts'
+import { PushedMetrics } from '../../../src/control/providers/pushed.ts'
 import { bearer, type Method, serve, START, tokenOf } from './serve.ts'
 
 const TOKENS = [tokenOf('vera', 'viewer'), tokenOf('ola', 'operator'), tokenOf('ada', 'admin')]
@@ -123,6 +124,8 @@ test.for(['0.0.0.0', '::', '192.168.1.7', 'sluice.example.com'])(
     const api = createApi({
       engine,
       store,
+      pushed: new PushedMetrics(),
+      requestsPerSecond: () => null,
       routes: () => [],
       renderMetrics: async () => ({ contentType: 'text/plain', body: '' }),
       ready: () => ({ ok: true, reasons: [] }),

@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
+import type { TickCounts } from '../../../src/analyzer/guard/counts.ts'
+import { type DecisionRecord, replay } from '../../../src/analyzer/guard/guard.ts'
 import type { Rollout } from '../../../src/control/rollout/state.ts'
+import type { JournalEntry } from '../../../src/control/store/contract.ts'
 import { RUNNING, rolloutBase, START_MS } from './fake-engine.ts'
 import { serve } from './serve.ts'
 
@@ -76,6 +80,79 @@ test('a stable upstream that changed is an event of no rollout', async () => {
     trigger: null,
     reason: 'shop-1 was promoted',
   })
+})
+
+describe('an alarm', () => {
+  const ALARM_PLAN = { tickMs: 100, horizonMs: 1_000, stepCount: 0 }
+  const side = { clientErrorCount: 0, timedCount: 0, slowCounts: [0, 0, 0] }
+  const ticks: readonly TickCounts[] = [
+    {
+      epochs: [
+        {
+          weightBp: 500,
+          canary: { ...side, requestCount: 40, failedCount: 40 },
+          stable: { ...side, requestCount: 760, failedCount: 0 },
+        },
+      ],
+    },
+  ]
+  const evidence = replay(STANDARD_GUARD, ALARM_PLAN, { ticks })
+
+  function alarm(record: DecisionRecord | null): Partial<JournalEntry> {
+    const found = { action: 'abort', sentence: 'it fails', evidence, replay: record } as const
+    return {
+      body: {
+        kind: 'rollout',
+        event: { type: 'alarm', atMs: START_MS, attempt: 1, ...found },
+        fromPhase: 'progressing',
+        trigger: 'analyzer',
+        actor: 'sluice',
+        reason: 'it fails',
+        state: LIVE,
+      },
+    }
+  }
+
+  const record = { config: STANDARD_GUARD, plan: ALARM_PLAN, ticks }
+  const { action, by, log10, limitLog10 } = evidence.decision!
+  const decision = { action, by, evidence: log10, limit: limitLog10, sentence: 'it fails' }
+
+  test('tells what was decided; by itself also what that can be computed from', async () => {
+    const { ask, emit } = await serve()
+    emit(LIVE, alarm(record))
+    const [listed] = (await ask('GET', '/v1/events')).json.events
+    expect(listed).toMatchObject({ type: 'alarm', decision })
+    expect(listed).not.toHaveProperty('replay')
+    const { json } = await ask('GET', '/v1/events/1')
+    expect(json).toEqual({ ...listed, replay: record })
+    const { config, plan, ...story }: DecisionRecord = json.replay
+    expect(replay(config, plan, story).decision).toEqual(evidence.decision)
+  })
+
+  test('that was reached before a restart says that there is nothing to compute from', async () => {
+    const { ask, emit } = await serve()
+    emit(LIVE, alarm(null))
+    expect((await ask('GET', '/v1/events/1')).json).toMatchObject({ decision, replay: null })
+  })
+})
+
+test('an event comes by its number', async () => {
+  const { ask, emit } = await serve()
+  emit(LIVE)
+  emit({ ...LIVE, id: 'shop-2' })
+  const { events } = (await ask('GET', '/v1/events')).json
+  expect((await ask('GET', '/v1/events/2')).json).toEqual(events[1])
+  expect((await ask('GET', '/v1/events/3')).json).toMatchObject({
+    status: 404,
+    code: 'notFound',
+    detail: 'There is no event 3; the newest is 2',
+  })
+})
+
+test.for(['0', '-1', '1.5', 'first'])('there is no event number %s', async (seq) => {
+  const { ask } = await serve()
+  const { status, json } = await ask('GET', `/v1/events/${seq}`)
+  expect([status, json.in, json.errors[0].pointer]).toEqual([422, 'path', '/seq'])
 })
 
 test('events come in pages by cursor, and by rollout', async () => {

@@ -11,6 +11,7 @@ import {
 } from '../../../src/control/api/metrics.ts'
 import { CodedError } from '../../../src/control/coded-error.ts'
 import { PUSHED_NAME_LIMIT, PushedMetrics } from '../../../src/control/providers/pushed.ts'
+import { bearer, serve, tokenOf } from './serve.ts'
 import { RUNNING, START_MS, createFakeEngine, rolloutBase } from './fake-engine.ts'
 
 const QUERY = { rollout: 'shop-1', name: 'conversion', sinceMs: START_MS } as const
@@ -151,4 +152,15 @@ test('the route takes a push over HTTP', async () => {
   expect(answer.statusCode).toBe(200)
   expect(answer.json()).toEqual({ rollout: 'shop-1', accepted: 1 })
   expect(deps.pushed.newest({ ...QUERY, variant: 'canary' }, START_MS)).toEqual({ value: 95 })
+})
+
+test('a viewer may not push', async () => {
+  const tokens = [tokenOf('vera', 'viewer'), tokenOf('ola', 'operator')]
+  const { ask, put } = await serve({ tokens: () => tokens })
+  put({ ...rolloutBase(), ...RUNNING, phase: 'progressing' })
+  const body = { metrics: [{ name: 'conversion', value: 95 }] }
+  const push = (name: string) =>
+    ask('POST', '/v1/rollouts/shop-1/metrics', { body, headers: bearer(name) })
+  expect((await push('vera')).status).toBe(403)
+  expect((await push('ola')).json).toEqual({ rollout: 'shop-1', accepted: 1 })
 })

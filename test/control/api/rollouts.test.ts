@@ -26,7 +26,9 @@ test('a started rollout is answered 201 with its place and its tag', async () =>
       },
     },
   })
-  expect((await ask('GET', String(headers['location']))).json).toEqual(json)
+  const { warnings, ...started } = json
+  expect(warnings).toEqual([])
+  expect((await ask('GET', String(headers['location']))).json).toEqual(started)
 })
 
 test('empty criteria switch the guard off', async () => {
@@ -155,6 +157,14 @@ test('a rollout that is not there is a problem, also in its analysis', async () 
   }
 })
 
+const METRIC = {
+  name: 'success-rate',
+  state: 'running',
+  sentence: 'success-rate is being measured: 1 succeeded, 0 failed',
+  isDryRun: false,
+  isStarved: false,
+} as const
+
 test('an analysis speaks in seconds and ratios', async () => {
   const served = await serve()
   served.put({ ...rolloutBase(), ...RUNNING, phase: 'progressing' })
@@ -178,6 +188,7 @@ test('an analysis speaks in seconds and ratios', async () => {
     consecutiveFailureCount: 0,
     failureCount: 2,
     opinion: null,
+    metrics: [METRIC],
   }
   const { json } = await served.ask('GET', '/v1/rollouts/shop/analysis')
   expect(json).toEqual({
@@ -195,6 +206,7 @@ test('an analysis speaks in seconds and ratios', async () => {
     consecutiveFailures: 0,
     failures: 2,
     evidence: null,
+    metrics: [METRIC],
   })
 })
 
@@ -211,4 +223,17 @@ test('the analysis of an ended rollout says why it ended', async () => {
   const { status, json } = await ask('GET', '/v1/rollouts/shop-1/analysis')
   expect(status).toBe(200)
   expect(json).toMatchObject({ verdict: null, sentence: '2 judgements failed', step: 1 })
+})
+
+test('a start tells of criteria that the traffic can never decide, in the answer and the log', async () => {
+  const { ask, logged } = await serve({ requestsPerSecond: () => 0.1 })
+  const guard = { successCriteria: 'error_rate<1%' }
+  const { status, json } = await ask('POST', '/v1/rollouts', { body: { ...START, guard } })
+  expect(status).toBe(201)
+  expect(json.warnings).toEqual([
+    expect.stringContaining('step 2 of 2 at 5 %: error_rate<1% can never be decided'),
+  ])
+  expect(logged).toEqual([[`${json.id}: ${json.warnings[0]}`]])
+  const other = await ask('POST', '/v1/rollouts', { body: START })
+  expect(other.json.warnings).toEqual([])
 })

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest'
 import type { ApiDeps, RouteState } from '../../../src/control/api/deps.ts'
 import { createApi } from '../../../src/control/api/server.ts'
 import type { Role, Token } from '../../../src/control/config/config.ts'
+import { PushedMetrics } from '../../../src/control/providers/pushed.ts'
 import { createFakeEngine, type FakeEngine, START_MS } from './fake-engine.ts'
 
 export type Method = Dispatcher.HttpMethod
@@ -39,6 +40,8 @@ export async function serve(over: Partial<ApiDeps> = {}): Promise<Served> {
   const api = createApi({
     engine: fake.engine,
     store: fake.store,
+    pushed: new PushedMetrics(),
+    requestsPerSecond: () => null,
     routes: () => ROUTES,
     renderMetrics: async () => ({
       contentType: 'text/plain; version=0.0.4; charset=utf-8',

@@ -71,9 +71,11 @@ test('a faulty file ends run with 2, in the same words', async () => {
   expect({ code, stderr }).toEqual({ code: 2, stderr: 'a.yaml:1:1 is not YAML\n' })
 })
 
-test.for(['examples/sluice.yaml', 'examples/demo.yaml', 'examples/tls.yaml'])(
-  '%s passes',
-  async (file) => {
-    expect(await sluice(['check', file])).toMatchObject({ code: 0, stderr: '' })
-  },
-)
+test.for([
+  'examples/analysis.yaml',
+  'examples/sluice.yaml',
+  'examples/demo.yaml',
+  'examples/tls.yaml',
+])('%s passes', async (file) => {
+  expect(await sluice(['check', file])).toMatchObject({ code: 0, stderr: '' })
+})

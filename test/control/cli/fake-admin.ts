@@ -6,7 +6,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
-import type { EventView, RolloutView, RouteView } from '../../../src/control/api/schema.ts'
+import type {
+  AnalysisView,
+  EventView,
+  RolloutView,
+  RouteView,
+} from '../../../src/control/api/schema.ts'
 
 export interface Asked {
   readonly method: string
@@ -29,6 +34,10 @@ export interface FakeAdmin {
   rollouts: RolloutView[]
   routes: RouteView[]
   events: EventView[]
+  /** What alarms were decided by, by their sequence numbers. */
+  readonly replays: Map<number, unknown>
+  /** Of the rollout that runs. */
+  analysis: AnalysisView
   /** Answered to everything. */
   refusal: Refusal | null
   /** Answered to the next requests, one each. */
@@ -58,6 +67,8 @@ export async function fakeAdmin(): Promise<FakeAdmin> {
     rollouts: [],
     routes: [],
     events: [],
+    replays: new Map(),
+    analysis: analysis(),
     refusal: null,
     refusals: [],
     dropCount: 0,
@@ -130,8 +141,10 @@ export async function fakeAdmin(): Promise<FakeAdmin> {
         if (name === undefined) return { routes: fake.routes }
         return fake.routes.find((one) => one.name === name)
       case 'GET rollouts':
+        if (verb === 'analysis' && found !== undefined) return fake.analysis
         return name === undefined ? { rollouts: fake.rollouts } : found
       case 'GET events': {
+        if (name !== undefined) return eventOf(Number(name))
         const after = Number(url.searchParams.get('after') ?? 0)
         const limit = Number(url.searchParams.get('limit') ?? 100)
         const wanted = url.searchParams.get('rollout')
@@ -147,6 +160,11 @@ export async function fakeAdmin(): Promise<FakeAdmin> {
       default:
         return undefined
     }
+  }
+
+  function eventOf(seq: number): unknown {
+    const told = fake.events.find((one) => one.seq === seq)
+    return told === undefined ? undefined : { ...told, replay: fake.replays.get(seq) }
   }
 
   function act(found: RolloutView, verb: string): RolloutView {
@@ -258,6 +276,25 @@ export function route(change: Partial<RouteView> = {}): RouteView {
       stable: { upstream: 'shop-v1', windows: { '10s': WINDOW, '1m': WINDOW, '5m': WINDOW } },
       canary: { upstream: 'shop-v2', windows: { '10s': EMPTY, '1m': EMPTY, '5m': EMPTY } },
     },
+    ...change,
+  }
+}
+
+/** What the guard says of `rollout`, which compares nothing with stable. */
+export function analysis(change: Partial<AnalysisView> = {}): AnalysisView {
+  return {
+    rollout: 'shop-3',
+    attempt: 1,
+    phase: 'progressing',
+    step: 1,
+    verdict: 'pass',
+    sentence: 'error_rate<1% passes: 0 % of 200 requests failed (0)',
+    checks: [],
+    window: { seconds: 60, requests: 200, errors: 0 },
+    consecutiveFailures: 0,
+    failures: 0,
+    metrics: [],
+    evidence: null,
     ...change,
   }
 }

@@ -67,9 +67,16 @@ test('canary has defaults, and leaves the guard to the server', async () => {
   })
 })
 
-test('an empty criterion switches the guard off', async () => {
-  await sluice(['canary', 'shop', '--to', 'shop-v2', '--success-criteria', ''], { env })
-  expect(admin.asked[0]?.body).toMatchObject({ guard: { successCriteria: '' } })
+test.for([
+  [['--success-criteria', ''], { successCriteria: '' }],
+  [['--no-coin'], { coin: false }],
+  [
+    ['--no-coin', '--success-criteria', 'error_rate<1%'],
+    { coin: false, successCriteria: 'error_rate<1%' },
+  ],
+] as const)('canary with %j sends the guard %j', async ([options, guard]) => {
+  await sluice(['canary', 'shop', '--to', 'shop-v2', ...options], { env })
+  expect(admin.asked[0]?.body).toMatchObject({ guard })
 })
 
 test('in JSON the rollout comes as the server sent it, and nothing else', async () => {

@@ -1,6 +1,18 @@
 import { stripVTControlCharacters } from 'node:util'
-import { beforeEach, expect, test, vi } from 'vitest'
-import { aborted, event, type FakeAdmin, fakeAdmin, rollout, route } from './fake-admin.ts'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
+import { createGuard } from '../../../src/analyzer/guard/guard.ts'
+import { explain } from '../../../src/analyzer/guard/sentence.ts'
+import { viewEvidence } from '../../../src/control/api/evidence-view.ts'
+import {
+  aborted,
+  analysis,
+  event,
+  type FakeAdmin,
+  fakeAdmin,
+  rollout,
+  route,
+} from './fake-admin.ts'
 import { sluice, start } from './harness.ts'
 
 let admin: FakeAdmin
@@ -34,6 +46,61 @@ test('status of a route tells what holds the rollout and why', async () => {
   const { stdout } = await sluice(['status', 'shop'], { env })
   const told = stdout.replaceAll(/\d\d:\d\d:\d\d( \([^)]*\))?/g, 'hh:mm:ss')
   await expect(told).toMatchFileSnapshot('status-of-a-route.txt')
+})
+
+describe('the evidence of a rollout that runs', () => {
+  const guard = createGuard(STANDARD_GUARD, { tickMs: 100, horizonMs: 60_000, stepCount: 0 })
+  const side = { clientErrorCount: 0, timedCount: 0, slowCounts: [0, 0, 0] }
+  const canary = { ...side, requestCount: 40, failedCount: 2 }
+  const stable = { ...side, requestCount: 760, failedCount: 0 }
+  const known = guard.tick({ epochs: [{ weightBp: 500, canary, stable }] })
+  const evidence = viewEvidence(known, explain(known))
+
+  test('is told with its limits and its sentence, which stands for a verdict without criteria', async () => {
+    const { plan } = rollout()
+    const coin = { ...plan.guard, coin: true, successCriteria: '' }
+    admin.rollouts = [rollout({ plan: { ...plan, guard: coin } })]
+    admin.analysis = analysis({ evidence })
+    const { stdout } = await sluice(['status', 'shop'], { env })
+    const told = stdout.split('\n').filter((line) => /^ {2}(?:verdict|guard|evidence| )/.test(line))
+    expect(told.slice(0, 3)).toEqual([
+      '  guard     compared with stable',
+      expect.stringMatching(
+        /^ {2}evidence {2}10\^[\d.-]+ of 10\^3 to one \(failed 10\^[\d.-]+ of 10\^3\.4, latency 10\^/,
+      ),
+      `            ${evidence.sentence}`,
+    ])
+  })
+
+  test('stands beside the verdict of criteria', async () => {
+    admin.analysis = analysis({ evidence })
+    const { stdout } = await sluice(['status', 'shop'], { env })
+    expect(stdout).toContain('\n  verdict   error_rate<1% passes')
+    expect(stdout).toContain('\n  evidence  10^')
+  })
+
+  test('says that the splitter is broken', async () => {
+    const splitter = { ...evidence.splitter!, isBroken: true }
+    admin.analysis = analysis({ evidence: { ...evidence, splitter } })
+    const { stdout } = await sluice(['status', 'shop'], { env })
+    expect(stdout).toContain('; the splitter is broken\n')
+  })
+
+  test('is short in the lines of --watch', async () => {
+    admin.analysis = analysis({ evidence })
+    const watching = start(['status', 'shop', '--watch'], { env })
+    await vi.waitFor(() =>
+      expect(watching.stdout()).toMatch(/ pass {2}evidence 10\^\S+ of 10\^3 {2}/),
+    )
+    watching.interrupt()
+    await watching.ended
+  })
+
+  test('is not asked for once it has ended', async () => {
+    admin.rollouts = [aborted()]
+    admin.analysis = analysis({ evidence })
+    expect((await sluice(['status', 'shop'], { env })).stdout).not.toContain('evidence')
+  })
 })
 
 test('status of a route without a rollout is short', async () => {
@@ -71,6 +138,7 @@ test('in JSON routes and rollouts come whole', async () => {
     route: admin.routes[0],
     rollout: admin.rollouts[0],
     events: admin.events,
+    analysis: admin.analysis,
   })
 })
 

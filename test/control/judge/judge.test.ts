@@ -3,13 +3,12 @@ import { Judge, type KeptEvidence } from '../../../src/control/judge/judge.ts'
 import { Settlements } from '../../../src/control/judge/settlements.ts'
 import type { RunningRollout } from '../../../src/control/rollout/book.ts'
 import { isEnded } from '../../../src/control/rollout/actions.ts'
-import { started } from '../rollout/fixtures.ts'
+import { GUARD, PLAN, started } from '../rollout/fixtures.ts'
 import { Words } from './words.ts'
 
 function running(changes: Partial<RunningRollout> = {}): RunningRollout {
-  const rollout = started()
+  const rollout = started({ ...PLAN, guard: { ...GUARD, coin: true } })
   if (isEnded(rollout)) throw new Error('it runs')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- changes of what every phase has
   return { ...rollout, ...changes } as RunningRollout
 }
 
@@ -57,6 +56,10 @@ test('a bad canary is ruled out, with the sentence and the evidence', () => {
   })
 })
 
+function firstCheck(judge: Judge, rollout: RunningRollout) {
+  return judge.opinion(rollout)!.evidence.checks[0]
+}
+
 describe('evidence belongs to an attempt', () => {
   test('a retry begins with none', () => {
     const { words, judge, publish } = start()
@@ -83,7 +86,7 @@ describe('evidence belongs to an attempt', () => {
     for (let n = 0; n < 9; n++) judge.tick([rollout])
     expect(saved.size).toBe(0)
     judge.tick([rollout])
-    expect(saved.get(rollout.id)).toMatchObject({ attempt: 1, ageMs: 1_000, units: [] })
+    expect(saved.get(rollout.id)).toMatchObject({ attempt: 1, ageMs: 1_000, units: '' })
     saved.clear()
     judge.keepAll()
     expect(saved.get(rollout.id)).toMatchObject({ attempt: 1 })
@@ -107,14 +110,13 @@ describe('evidence belongs to an attempt', () => {
     const later = start(kept)
     later.publish(rollout)
     later.judge.tick([rollout])
-    const evidence = (judge: Judge, of: RunningRollout) => judge.opinion(of)!.evidence.checks[0]
-    expect(evidence(later.judge, rollout)).toMatchObject({
+    expect(firstCheck(later.judge, rollout)).toMatchObject({
       parts: [{ totals: { canaryBadCount: 2, stableCount: 100 } }],
     })
     const retried = running({ attempt: 2 })
     later.publish(retried)
     later.judge.tick([retried])
-    expect(evidence(later.judge, retried)).toMatchObject({
+    expect(firstCheck(later.judge, retried)).toMatchObject({
       parts: [{ totals: { canaryBadCount: 0, stableCount: 0 } }],
     })
   })
@@ -129,4 +131,49 @@ test('kept evidence that does not fit is left, and said so', () => {
   judge.tick([rollout])
   expect(warnings).toEqual(['The evidence of "shop-1" begins anew: what was kept does not fit'])
   expect(judge.opinion(rollout)!.evidence.tickCount).toBe(2)
+})
+
+test('the figures outlive their rollouts, and count a decision once', () => {
+  const { words, judge, saved, publish } = start()
+  const rollout = running()
+  const { stable, canary } = publish(rollout)
+  judge.tick([rollout])
+  for (let n = 0; n < 20; n++) {
+    words.settle(stable, 'ok', 19)
+    words.settle(canary, 'errors', 1)
+    judge.tick([rollout])
+  }
+  expect(judge.figures()).toMatchObject({
+    running: [{ route: 'shop', rollout: 'shop-1', evidence: { decision: { action: 'abort' } } }],
+    settled: [
+      { route: 'shop', variant: 'stable', count: 380 },
+      { route: 'shop', variant: 'canary', count: 20 },
+    ],
+    decisions: [{ action: 'abort', by: 'slo', count: 1 }],
+  })
+  judge.keepAll()
+  const kept = new Map([[rollout.id, saved.get(rollout.id)!]])
+  judge.tick([])
+  expect(judge.figures()).toMatchObject({ running: [], settled: [{ count: 380 }, { count: 20 }] })
+
+  const later = start(kept)
+  later.publish(rollout)
+  later.judge.tick([rollout])
+  expect(later.judge.decision(rollout)).toMatchObject({
+    decision: { action: 'abort' },
+    record: null,
+  })
+  expect(later.judge.figures().decisions).toEqual([])
+})
+
+test('a rollout that asks for no comparison has no opinion, decision or figure', () => {
+  const { words, judge, publish } = start()
+  const { plan } = running()
+  const rollout = running({ plan: { ...plan, guard: { ...plan.guard, coin: false } } })
+  const { canary } = publish(rollout)
+  judge.tick([rollout])
+  words.settle(canary, 'errors', 100)
+  judge.tick([rollout])
+  expect([judge.opinion(rollout), judge.decision(rollout)]).toEqual([null, null])
+  expect(judge.figures()).toEqual({ running: [], settled: [], decisions: [] })
 })

@@ -4,7 +4,7 @@ import {
   Settlements,
   type SettlementsOptions,
 } from '../../../src/control/judge/settlements.ts'
-import { UnitSet } from '../../../src/proxy/settlement/units.ts'
+import { FAILED, SEEN, SLOW, TIMED, UnitSet } from '../../../src/proxy/settlement/units.ts'
 
 const ATTEMPT = { route: 'shop', rollout: 'shop-1', attempt: 1, isSticky: false }
 
@@ -42,20 +42,45 @@ test('without a weight there is no evidence', () => {
 
 describe('what an earlier process kept', () => {
   test('is the age', () => {
-    const settlements = start({ kept: () => ({ ageMs: 777, units: [] }) })
+    const settlements = start({ kept: () => ({ ageMs: 777, units: '' }) })
     expect(settlements.obtain(ATTEMPT, 500)!.settlement).toMatchObject({ ageMs: 777, units: null })
   })
 
-  test('is the units that have failed', () => {
+  test('is what is known of each unit', () => {
     const sticky = { ...ATTEMPT, isSticky: true }
-    const first = start().obtain(sticky, 500)!.settlement
-    const units = new UnitSet(first.units!)
-    for (const hash of [7, -8, 9]) units.add(hash)
-    const settlements = start({ kept: () => ({ ageMs: 500, units: units.hashes() }) })
+    const before = start()
+    const units = new UnitSet(before.obtain(sticky, 500)!.settlement.units!)
+    for (const hash of [7, -8]) units.add(hash, SEEN | FAILED)
+    units.add(9, SEEN)
+    const kept = JSON.parse(JSON.stringify(before.keep(sticky)))
+    const settlements = start({ kept: () => kept })
     const again = new UnitSet(settlements.obtain(sticky, 500)!.settlement.units!)
-    expect([again.add(7), again.add(-8), again.add(10)]).toEqual([false, false, true])
-    expect(settlements.keep(sticky)!.units.toSorted((a, b) => a - b)).toEqual([-8, 7, 9, 10])
+    expect([7, -8, 9, 10].map((hash) => again.add(hash, SEEN | FAILED))).toEqual([
+      0,
+      0,
+      FAILED,
+      SEEN | FAILED,
+    ])
   })
+
+  test('is no unit when an older version kept it', () => {
+    const kept = JSON.parse('{"ageMs":500,"units":[7,8]}')
+    const sticky = { ...ATTEMPT, isSticky: true }
+    const { settlement } = start({ kept: () => kept }).obtain(sticky, 500)!
+    expect(new UnitSet(settlement.units!).add(7, SEEN)).toBe(SEEN)
+  })
+})
+
+test('threads are told what is slow for units', () => {
+  const settlements = start()
+  settlements.setUnitLimits(ATTEMPT, [1, 2, 3, 4])
+  settlements.obtain(ATTEMPT, 500)
+  settlements.setUnitLimits(ATTEMPT, [1, 2, 3, 4])
+  const sticky = { ...ATTEMPT, attempt: 2, isSticky: true }
+  const units = new UnitSet(settlements.obtain(sticky, 500)!.settlement.units!)
+  settlements.setUnitLimits(sticky, [10, 0, 30, 0])
+  units.readLimits()
+  expect(units.timedKinds(20)).toBe(TIMED | SLOW)
 })
 
 test('an attempt that is over is forgotten', () => {

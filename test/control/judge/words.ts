@@ -13,12 +13,7 @@ export class Words {
   }
 
   /** Settles `count` requests with one outcome; answered ones after `latencyUs`. */
-  settle(
-    cell: number,
-    outcome: 'ok' | 'clientErrors' | 'errors' | 'unanswered' | 'abandoned' | 'badUnits',
-    count: number,
-    latencyUs = 5_000,
-  ): void {
+  settle(cell: number, outcome: keyof typeof SETTLED, count: number, latencyUs = 5_000): void {
     for (let n = 0; n < count; n++) {
       const words = this.segments[n % this.segments.length]!
       const start = cellOffset(cell)

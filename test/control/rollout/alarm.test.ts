@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import type { GuardEvidence } from '../../../src/analyzer/guard/evidence.ts'
 import type { Action } from '../../../src/analyzer/guard/config.ts'
-import { createGuard } from '../../../src/analyzer/guard/guard.ts'
+import { createGuard, type GuardPlan } from '../../../src/analyzer/guard/guard.ts'
 import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
 import type { Opinion, Ruling } from '../../../src/control/judge/judge.ts'
 import type { RunningRollout } from '../../../src/control/rollout/book.ts'
@@ -12,14 +12,12 @@ import { transition } from '../../../src/control/rollout/transition.ts'
 import { PLAN, started } from './fixtures.ts'
 import { abort, caller, type House, M, newHouse, resume, retry, S, STORE_FAULT } from './house.ts'
 
-const EVIDENCE: GuardEvidence = createGuard(STANDARD_GUARD, {
-  tickMs: 100,
-  horizonMs: 1_000,
-  stepCount: 0,
-}).evidence()
+const GUARD_PLAN: GuardPlan = { tickMs: 100, horizonMs: 1_000, stepCount: 0 }
+const EVIDENCE: GuardEvidence = createGuard(STANDARD_GUARD, GUARD_PLAN).evidence()
 
 function alarm(action: 'abort' | 'pause', attempt = 1): RolloutEvent {
-  return { type: 'alarm', atMs: 9, attempt, action, sentence: 'it fails', evidence: EVIDENCE }
+  const found = { sentence: 'it fails', evidence: EVIDENCE, replay: null }
+  return { type: 'alarm', atMs: 9, attempt, action, ...found }
 }
 
 function after(state: Rollout, ...events: readonly RolloutEvent[]): Rollout {
@@ -81,6 +79,7 @@ describe('the engine', () => {
         decision: { ...decision, action: this.action },
         sentence: 'it fails',
         evidence: EVIDENCE,
+        record: { config: STANDARD_GUARD, plan: GUARD_PLAN, ticks: [] },
       }
     }
   }
@@ -100,7 +99,11 @@ describe('the engine', () => {
     expect(house.routedBp()).toBeNull()
     const [last] = (await house.store.journal({ after: 0, limit: 100 })).slice(-1)
     expect(last!.body).toMatchObject({
-      event: { type: 'alarm', evidence: { limitLog10: EVIDENCE.limitLog10 } },
+      event: {
+        type: 'alarm',
+        evidence: { limitLog10: EVIDENCE.limitLog10 },
+        replay: { config: STANDARD_GUARD, plan: GUARD_PLAN },
+      },
     })
   })
 

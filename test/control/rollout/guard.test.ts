@@ -11,6 +11,12 @@ function counts(requestCount: number, errorCount: number): WindowCounts {
   return { requestCount, errorCount, latency }
 }
 
+const planBy = (successCriteria: string): Plan => ({
+  ...PLAN,
+  guard: { ...GUARD, successCriteria },
+})
+const judged = (successCriteria: string) =>
+  judgeWindow(planBy(successCriteria), counts(200, 24)).checks[0]
 const plan = (...steps: readonly Step[]): Plan => ({ steps, guard: GUARD })
 
 test.for([
@@ -41,4 +47,18 @@ test.for([
 
 test('two criteria share the false alarms between them', () => {
   expect(alphaWindow(plan(), 2)).toBeCloseTo(alphaWindow(plan(), 1) / 2, 12)
+})
+
+test('what is pushed, and a minimum of requests, have no share in the false alarms', () => {
+  expect(judged('error_rate<5%,requests>=1,custom.x>1')).toEqual(
+    judged('error_rate<5%,requests>=1'),
+  )
+})
+
+test('a limit that follows stable is no data without its window', () => {
+  const following = planBy('error_rate<stable*1.5')
+  expect(judgeWindow(following, counts(1_000, 0)).verdict).toBe('noData')
+  expect(judgeWindow(following, counts(1_000, 0), { stable: counts(1_000, 0) }).verdict).toBe(
+    'pass',
+  )
 })

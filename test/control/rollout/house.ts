@@ -8,7 +8,7 @@ import type { WindowCounts } from '../../../src/analyzer/window.ts'
 import type { Config, RouteConfig } from '../../../src/control/config/config.ts'
 import { CodedError } from '../../../src/control/coded-error.ts'
 import { createEngine, type EngineOptions } from '../../../src/control/rollout/controller.ts'
-import type { Engine, RouteTarget } from '../../../src/control/rollout/engine.ts'
+import type { Engine, EvidenceOf, RouteTarget } from '../../../src/control/rollout/engine.ts'
 import type { Plan, Rollout } from '../../../src/control/rollout/state.ts'
 import type { Store } from '../../../src/control/store/contract.ts'
 import { NOW_MS } from '../store/entries.ts'
@@ -76,6 +76,7 @@ export function configOf(
     routes,
     control: { host: '127.0.0.1', port: 0, logLevel: 'info', tokens: [] },
     store: { path: ':memory:' },
+    analysis: { servers: new Map(), metrics: [], judge: null },
     warnings: [],
   }
 }
@@ -93,6 +94,7 @@ export const SILENT = counts(0, 0)
 
 export interface Opened {
   readonly rollout: string
+  readonly variant: 'stable' | 'canary'
   readonly windowMs: number
   readonly atMs: number
   isOpen: boolean
@@ -106,6 +108,7 @@ export class House {
   nowMs = NOW_MS
   /** What the canary's window holds. */
   window: WindowCounts = SILENT
+  stableWindow: WindowCounts = SILENT
   /** Set to make the store, or the threads, fail with this. */
   storeFault: CodedError | null = null
   routingFault: CodedError | null = null
@@ -123,7 +126,7 @@ export class House {
     this.engine = await createEngine({
       store: this.#store(),
       routing: { publish: (_, targets) => this.#publish(targets) },
-      openEvidence: (_, rollout, windowMs) => this.#openEvidence(rollout, windowMs),
+      openEvidence: (of) => this.#openEvidence(of),
       config: configOf(),
       clock: { nowMs: () => this.nowMs },
       newSalt: () => 'salt',
@@ -179,11 +182,11 @@ export class House {
     this.log.push(`route ${canaries.join(' ')}`)
   }
 
-  #openEvidence(rollout: string, windowMs: number) {
-    const evidence: Opened = { rollout, windowMs, atMs: this.nowMs, isOpen: true }
+  #openEvidence({ rollout, variant, windowMs }: EvidenceOf) {
+    const evidence: Opened = { rollout, variant, windowMs, atMs: this.nowMs, isOpen: true }
     this.evidence.push(evidence)
     return {
-      counts: () => this.window,
+      counts: () => (variant === 'canary' ? this.window : this.stableWindow),
       close: () => {
         evidence.isOpen = false
       },

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { PushedMetrics } from '../../../src/control/providers/pushed.ts'
 import { GUARD, NO_GUARD, PLAN, STEPS } from './fixtures.ts'
 import {
   abort,
   BAD,
   caller,
   configOf,
+  counts,
   GOOD,
   House,
   M,
@@ -150,6 +152,100 @@ describe('the guard', () => {
     await house.engine.act('shop-1', abort, caller)
     expect(house.engine.analysis('shop-1')).toBeNull()
     expect(house.engine.analysis('shop-9')).toBeNull()
+  })
+})
+
+describe('criteria that follow stable', () => {
+  const plan = { steps: STEPS, guard: { ...GUARD, successCriteria: 'error_rate<stable*1.5+0.1%' } }
+
+  test('look at windows of both variants, opened and closed together', async () => {
+    const house = await newHouse()
+    await house.start(plan)
+    const openVariants = () =>
+      house.evidence.filter(({ isOpen }) => isOpen).map(({ variant }) => variant)
+    expect(house.evidence).toMatchObject([
+      { rollout: 'shop-1', variant: 'stable', windowMs: 60_000, atMs: house.nowMs },
+      { rollout: 'shop-1', variant: 'canary', windowMs: 60_000, atMs: house.nowMs },
+    ])
+    await house.engine.act('shop-1', promote, caller)
+    expect(openVariants()).toEqual(['stable', 'canary'])
+    await house.engine.act('shop-1', abort, caller)
+    expect(openVariants()).toEqual([])
+  })
+
+  test.for([
+    { canary: 300, stable: 300, phase: 'paused', verdict: 'pass' },
+    { canary: 300, stable: 0, phase: 'aborted', verdict: 'fail' },
+  ] as const)(
+    '$canary of 10 000 failed, of stable $stable: $verdict',
+    async ({ canary, stable, phase, verdict }) => {
+      const house = await newHouse()
+      await house.start(plan)
+      house.window = counts(10_000, canary)
+      house.stableWindow = counts(10_000, stable)
+      await house.pass(1 * S)
+      expect(house.engine.analysis('shop-1')).toMatchObject({
+        verdict,
+        checks: [{ criterion: 'error_rate<stable*1.5+0.1%', verdict }],
+      })
+      await house.pass(2 * M)
+      expect(house.engine.find('shop-1')?.phase).toBe(phase)
+    },
+  )
+
+  test('hold where stable has no traffic', async () => {
+    const house = await newHouse()
+    await house.start(plan)
+    house.window = GOOD
+    await house.pass(3 * M)
+    expect(house.engine.find('shop-1')).toMatchObject({
+      phase: 'progressing',
+      judgement: { verdict: 'noData' },
+    })
+  })
+})
+
+describe('criteria over what is pushed', () => {
+  const plan = { steps: STEPS, guard: { ...GUARD, successCriteria: 'custom.conversion>95' } }
+
+  async function open() {
+    const pushed = new PushedMetrics()
+    const house = await newHouse({ pushed })
+    await house.start(plan)
+    const push = (value: number) =>
+      pushed.push('shop-1', [{ name: 'conversion', variant: 'canary', value }], house.nowMs)
+    return { house, push }
+  }
+
+  test('hold until there is a value, and leave the step by a good one', async () => {
+    const { house, push } = await open()
+    await house.pass(2 * M)
+    expect(house.engine.analysis('shop-1')).toMatchObject({ verdict: 'noData' })
+    push(96)
+    await house.pass(1 * S)
+    expect(house.engine.find('shop-1')).toMatchObject({ weightBp: 2_500 })
+  })
+
+  test('take the canary back for a bad one', async () => {
+    const { house, push } = await open()
+    push(94)
+    await house.pass(2 * S)
+    expect(house.engine.find('shop-1')).toMatchObject({ phase: 'aborted' })
+  })
+
+  test('take no notice of a value from before the step, or one that is old', async () => {
+    const { house, push } = await open()
+    push(96)
+    await house.pass(1 * S)
+    expect(house.engine.analysis('shop-1')).toMatchObject({ verdict: 'pass' })
+    await house.engine.act('shop-1', promote, caller)
+    await house.pass(1 * S)
+    expect(house.engine.analysis('shop-1')).toMatchObject({ verdict: 'noData' })
+    push(96)
+    await house.pass(1 * S)
+    expect(house.engine.analysis('shop-1')).toMatchObject({ verdict: 'pass' })
+    await house.pass(6 * M)
+    expect(house.engine.analysis('shop-1')).toMatchObject({ verdict: 'noData' })
   })
 })
 

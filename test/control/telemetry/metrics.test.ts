@@ -10,12 +10,36 @@ import {
   segment,
   seriesOffset,
 } from '../../../src/analyzer/tally.ts'
+import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
+import { createGuard } from '../../../src/analyzer/guard/guard.ts'
+import type { JudgeFigures } from '../../../src/control/judge/figures.ts'
 import { createTallies } from '../../../src/control/tallies.ts'
 import { createMetrics } from '../../../src/control/telemetry/metrics.ts'
 import { CONNECTION_REFUSALS, Refusals, REQUEST_FAULT_NAMES } from '../../../src/proxy/refusals.ts'
 import type { MetricsSource } from '../../../src/control/telemetry/metrics-source.ts'
 
 const PUT = 3
+
+const GUARD = createGuard(
+  { ...STANDARD_GUARD, checks: STANDARD_GUARD.checks.slice(0, 2) },
+  { tickMs: 100, horizonMs: 60_000, stepCount: 0 },
+)
+const KNOWN = GUARD.tick({ epochs: [] })
+const FIGURES: JudgeFigures = {
+  running: [
+    { route: 'shop', rollout: 'shop-3', evidence: KNOWN },
+    { route: 'pay', rollout: 'pay-1', evidence: { ...KNOWN, ratio: null } },
+  ],
+  settled: [
+    { route: 'shop', variant: 'stable', count: 950 },
+    { route: 'shop', variant: 'canary', count: 50 },
+    { route: 'pay', variant: 'stable', count: 0 },
+  ],
+  decisions: [
+    { action: 'abort', by: 'failed', count: 2 },
+    { action: 'pause', by: 'ratio', count: 1 },
+  ],
+}
 
 /** A source over real tallies, with one busy series, one idle one, and a rollout on each of two routes. */
 function createSource(): { source: MetricsSource; words: Uint32Array } {
@@ -64,6 +88,7 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
       { route: 'shop', rollout: 'shop-3', phase: 'paused', weightBp: 525 },
       { route: 'we"ird\\', rollout: 'we"ird\\-1', phase: 'promoted', weightBp: 10_000 },
     ],
+    judge: () => FIGURES,
     threadCount: () => 1,
     threadRestartCount: () => 0,
     snapshotVersion: () => 42,
@@ -170,6 +195,41 @@ describe('the exposition', () => {
     [
       'sluice_analysis_window_requests{route="shop",variant="stable",window="10s"',
       ['sluice_analysis_window_requests{route="shop",variant="stable",window="10s"} 4'],
+    ],
+    [
+      'sluice_analysis_evidence_log10{route="shop"',
+      [
+        `sluice_analysis_evidence_log10{route="shop",rollout="shop-3",check="all"} ${KNOWN.log10}`,
+        `sluice_analysis_evidence_log10{route="shop",rollout="shop-3",check="failed"} ${KNOWN.checks[0]!.log10}`,
+        `sluice_analysis_evidence_log10{route="shop",rollout="shop-3",check="latency"} ${KNOWN.checks[1]!.log10}`,
+        `sluice_analysis_evidence_log10{route="shop",rollout="shop-3",check="ratio"} ${KNOWN.ratio!.log10}`,
+      ],
+    ],
+    [
+      'sluice_analysis_evidence_limit_log10{route="pay"',
+      [
+        `sluice_analysis_evidence_limit_log10{route="pay",rollout="pay-1",check="all"} ${KNOWN.limitLog10}`,
+        `sluice_analysis_evidence_limit_log10{route="pay",rollout="pay-1",check="failed"} ${KNOWN.checks[0]!.limitLog10}`,
+        `sluice_analysis_evidence_limit_log10{route="pay",rollout="pay-1",check="latency"} ${KNOWN.checks[1]!.limitLog10}`,
+      ],
+    ],
+    [
+      'sluice_analysis_splitter',
+      ['sluice_analysis_splitter_broken{route="shop",rollout="shop-3"} 0'],
+    ],
+    [
+      'sluice_analysis_settled',
+      [
+        'sluice_analysis_settled_requests_total{route="shop",variant="stable"} 950',
+        'sluice_analysis_settled_requests_total{route="shop",variant="canary"} 50',
+      ],
+    ],
+    [
+      'sluice_analysis_decisions',
+      [
+        'sluice_analysis_decisions_total{action="abort",check="failed"} 2',
+        'sluice_analysis_decisions_total{action="pause",check="ratio"} 1',
+      ],
     ],
     ['sluice_proxy', ['sluice_proxy_threads 1', 'sluice_proxy_thread_restarts_total 0']],
     ['sluice_snapshot', ['sluice_snapshot_version 42']],

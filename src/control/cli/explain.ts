@@ -1,0 +1,145 @@
+/**
+ * `explain`: a verdict of the past, computed again from what the journal kept of it.
+ *
+ * It is computed here and not on the server, so that who doubts the verdict needs not trust the one who gave it.
+ */
+
+import type { Decision } from '../../analyzer/guard/evidence.ts'
+import { type DecisionRecord, replay } from '../../analyzer/guard/guard.ts'
+import { explain } from '../../analyzer/guard/sentence.ts'
+import { power } from '../../analyzer/guard/words.ts'
+import type { DecisionView } from '../api/evidence-view.ts'
+import type { RecordedEvent } from './client.ts'
+import type { Command } from './command.ts'
+import { print } from './context.ts'
+import { CommandError, EXIT, UsageError } from './exit.ts'
+import { COUNT } from './kinds.ts'
+
+export const EXPLAIN: Command = {
+  name: 'explain',
+  summary: 'Compute a verdict of the guard again and say whether it agrees',
+  details: [
+    'Takes what the guard knew and what had settled since from the journal, decides again, and compares.',
+    'Ends with 0 when the two agree, and with 1 when they do not. Verdicts are the events of type "alarm".',
+  ],
+  examples: ['sluice explain --verdict 42'],
+  arguments: [],
+  options: [
+    {
+      name: 'verdict',
+      kind: { ...COUNT, metavar: 'SEQ' },
+      isRequired: true,
+      summary: 'sequence number of the event, as sluice events shows it',
+    },
+  ],
+  run: async (given, context) => {
+    const seq = Number(given.required('verdict'))
+    const { decision: recorded, record } = requireVerdict(await context.client().event(seq))
+    const { decision: recomputed, sentence } = recompute(seq, record)
+    const agrees = recomputed !== null && isSame(recorded, recomputed)
+    const found = {
+      seq,
+      agrees,
+      recorded,
+      recomputed: recomputed === null ? null : viewOf(recomputed),
+      sentence,
+    }
+    print(context, found, () => [comparison(found), sentence])
+    return agrees ? EXIT.ok : EXIT.failure
+  },
+}
+
+type Reached = Omit<DecisionView, 'sentence'>
+
+function requireVerdict({ seq, type, decision, replay: record }: RecordedEvent): {
+  readonly decision: DecisionView
+  readonly record: DecisionRecord
+} {
+  if (type === 'verdict') {
+    throw new UsageError(
+      `event ${seq} judges success criteria, and the windows that they saw are not kept; only what the evidence decided (events of type "alarm") can be computed again`,
+    )
+  }
+  if (decision === undefined && type === 'alarm') {
+    throw new UsageError(
+      `event ${seq} was demanded by a metric, and the values that it saw are not kept; only what the evidence decided can be computed again`,
+    )
+  }
+  if (decision === undefined) {
+    throw new UsageError(
+      `event ${seq} is no verdict of the guard but of type "${type}"; verdicts are of type "alarm" in sluice events --output json`,
+    )
+  }
+  if (record === undefined || record === null) {
+    throw new CommandError(
+      EXIT.failure,
+      `cannot compute event ${seq} again: it was decided before a restart, and what it was decided by is gone`,
+    )
+  }
+  return { decision, record }
+}
+
+function recompute(
+  seq: number,
+  { config, plan, ...story }: DecisionRecord,
+): { readonly decision: Decision | null; readonly sentence: string } {
+  try {
+    const evidence = replay(config, plan, story)
+    return { decision: evidence.decision, sentence: explain(evidence) }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CommandError(EXIT.failure, `cannot compute event ${seq} again: ${why}`, [
+      'was it written by another version of Sluice?',
+    ])
+  }
+}
+
+/** Of decimal logarithms: what another machine's logarithms and exponentials may differ by, and much less than matters. */
+const SAME_WITHIN = 1e-9
+
+function isSame(recorded: DecisionView, { action, by, log10, limitLog10 }: Decision): boolean {
+  return (
+    recorded.action === action &&
+    recorded.by === by &&
+    isNear(recorded.evidence, log10) &&
+    isNear(recorded.limit, limitLog10)
+  )
+}
+
+function isNear(a: number, b: number): boolean {
+  return Math.abs(a - b) <= SAME_WITHIN * Math.max(1, Math.abs(a), Math.abs(b))
+}
+
+function viewOf({ action, by, log10, limitLog10 }: Decision): Reached {
+  return { action, by, evidence: log10, limit: limitLog10 }
+}
+
+function comparison(found: {
+  readonly seq: number
+  readonly agrees: boolean
+  readonly recorded: Reached
+  readonly recomputed: Reached | null
+}): string {
+  const { seq, agrees, recorded, recomputed } = found
+  if (agrees) return `Verdict ${seq} agrees: ${reachedLine(recorded)}, recorded and computed again`
+  const again = recomputed === null ? 'undecided' : reachedLine(recomputed, digitsFor(found))
+  return `Verdict ${seq} DISAGREES: recorded is ${reachedLine(recorded, digitsFor(found))}, computed again is ${again}`
+}
+
+function reachedLine({ action, by, evidence, limit }: Reached, isExact = false): string {
+  const [reached, needed] = isExact
+    ? [`10^${evidence}`, `10^${limit}`]
+    : [power(evidence), power(limit)]
+  return `${action} by "${by}" on evidence ${reached} to one of ${needed}`
+}
+
+/** Whether the two would read the same when rounded. */
+function digitsFor({
+  recorded,
+  recomputed,
+}: {
+  readonly recorded: Reached
+  readonly recomputed: Reached | null
+}): boolean {
+  return recomputed !== null && reachedLine(recorded) === reachedLine(recomputed)
+}

@@ -1,0 +1,231 @@
+/**
+ * The metrics of all that runs: one run for each metric of the configuration and each attempt, measured while the
+ * canary has traffic, and what their outcomes demand of the rollout.
+ *
+ * An outcome is a demand that the engine takes up when it comes by, rather than a call into it: so an abort is
+ * asked for until it is in force, whatever fails meanwhile. Runs live in memory; after a restart they begin anew.
+ */
+
+import { isEnded } from '../../analyzer/measure/measure.ts'
+import { STARVED_COUNT } from '../../analyzer/measure/plan.ts'
+import type { Standing } from '../../analyzer/measure/standing.ts'
+import { readConditions } from '../conditions/condition.ts'
+import type { AnalysisConfig } from '../config/config.ts'
+import type { MetricEntry } from '../config/schema-metric.ts'
+import type { Log } from '../log.ts'
+import type { RunningRollout } from '../rollout/book.ts'
+import { Providers } from './providers.ts'
+import type { PushedMetrics } from './pushed.ts'
+import { MetricRun, type RunNews } from './run.ts'
+
+/** What an outcome asks for. */
+export interface Demand {
+  /** A demand of its own each time; who resumes after a pause has seen it. */
+  readonly id: string
+  readonly action: 'abort' | 'pause'
+  /** Without a full stop. */
+  readonly sentence: string
+}
+
+export interface MetricRunsOptions {
+  /** That of the configuration in force. */
+  readonly analysis: () => AnalysisConfig
+  readonly pushed: PushedMetrics
+  readonly clock: { nowMs(): number }
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>
+}
+
+interface Run {
+  readonly entry: MetricEntry
+  readonly run: MetricRun
+  demand: Demand | null
+  isStarved: boolean
+}
+
+interface Attempt {
+  readonly rollout: string
+  readonly attempt: number
+  readonly attemptAtMs: number
+  /** By name. */
+  readonly runs: Map<string, Run>
+}
+
+type Action = MetricEntry['actions']['failure']
+
+export class MetricRuns {
+  readonly #options: MetricRunsOptions
+  /** By rollout. */
+  readonly #attempts = new Map<string, Attempt>()
+  /** What still ends. */
+  readonly #ending = new Set<Promise<void>>()
+  #analysis: AnalysisConfig
+  #providers: Providers
+
+  constructor(options: MetricRunsOptions) {
+    this.#options = options
+    this.#analysis = options.analysis()
+    this.#providers = new Providers(this.#analysis.servers, options.pushed)
+  }
+
+  /** Takes a new configuration, forgets what has ended, and measures what is due. */
+  tick(running: readonly RunningRollout[]): void {
+    this.#options.pushed.keepOnly(new Set(running.map(({ id }) => id)))
+    this.#adopt()
+    this.#forget(running)
+    for (const rollout of running) {
+      if (rollout.phase === 'blocked' || rollout.weightBp === 0) continue
+      try {
+        const { runs } = this.#attemptOf(rollout) ?? this.#begin(rollout)
+        for (const one of runs.values()) this.#measure(rollout.id, one)
+      } catch (error) {
+        this.#options.log.error(`Cannot measure rollout "${rollout.id}"`, { error })
+      }
+    }
+  }
+
+  /** What the outcomes of an attempt ask for, in the order of the configuration. */
+  demands(rollout: RunningRollout): readonly Demand[] {
+    return this.#runsOf(rollout).flatMap(({ demand }) => demand ?? [])
+  }
+
+  /** Where each metric of an attempt stands, in the order of the configuration; none before the canary has traffic. */
+  standings(rollout: RunningRollout): readonly Standing[] {
+    return this.#runsOf(rollout).map(({ run }) => run.standing)
+  }
+
+  /** Resolves when nothing is asked any more. */
+  async close(): Promise<void> {
+    this.#forget([])
+    await Promise.all(this.#ending)
+    await this.#providers.close()
+  }
+
+  #runsOf(rollout: RunningRollout): readonly Run[] {
+    return [...(this.#attemptOf(rollout)?.runs.values() ?? [])]
+  }
+
+  #attemptOf({ id, attempt }: RunningRollout): Attempt | undefined {
+    const found = this.#attempts.get(id)
+    return found?.attempt === attempt ? found : undefined
+  }
+
+  #begin({ id, attempt, attemptAtMs }: RunningRollout): Attempt {
+    const begun: Attempt = { rollout: id, attempt, attemptAtMs, runs: new Map() }
+    this.#attempts.set(id, begun)
+    this.#enter(begun, new Map())
+    return begun
+  }
+
+  /** Gives an attempt the metrics of the configuration; `earlier` are gone on with where they are the same. */
+  #enter(attempt: Attempt, earlier: ReadonlyMap<string, Run>): void {
+    attempt.runs.clear()
+    for (const entry of this.#analysis.metrics) {
+      const { name } = entry.plan
+      const before = earlier.get(name)
+      const same = before !== undefined && textOf(before.entry) === textOf(entry) ? before : null
+      attempt.runs.set(name, this.#open(attempt, entry, same))
+    }
+  }
+
+  #open(attempt: Attempt, entry: MetricEntry, before: Run | null): Run {
+    const { clock, log } = this.#options
+    const run = new MetricRun({
+      plan: entry.plan,
+      conditions: readConditions(entry.conditions),
+      source: this.#providers.sourceOf(entry.provider, attempt),
+      clock,
+      onNews: (news) => this.#hear(attempt.rollout, opened, news),
+      log,
+      ...(before !== null && { state: before.run.state }),
+    })
+    const opened: Run = {
+      entry,
+      run,
+      demand: before?.demand ?? null,
+      isStarved: before?.isStarved ?? false,
+    }
+    return opened
+  }
+
+  #measure(rollout: string, one: Run): void {
+    one.run.tick()
+    const isStarved = one.run.state.consecutiveNoDataCount >= STARVED_COUNT
+    if (isStarved && !one.isStarved) {
+      this.#options.log.warn(`${rollout}: ${one.run.standing.sentence}; look at its query`)
+    }
+    one.isStarved = isStarved
+  }
+
+  #hear(rollout: string, one: Run, news: RunNews): void {
+    const { log } = this.#options
+    const { failure, inconclusive, providerError } = one.entry.actions
+    const { sentence } = one.run.standing
+    switch (news.type) {
+      case 'providerFailing':
+        return this.#act(rollout, one, providerError)
+      case 'providerBack':
+        one.demand = null
+        log.info(`${rollout}: the provider of ${one.entry.plan.name} answers again`)
+        return
+      case 'ended':
+        if (news.phase === 'failed') return this.#act(rollout, one, failure)
+        if (news.phase === 'inconclusive') return this.#act(rollout, one, inconclusive)
+        if (news.phase === 'passed') log.info(`${rollout}: ${sentence}`)
+    }
+  }
+
+  #act(rollout: string, one: Run, action: Action): void {
+    const { log } = this.#options
+    const { plan } = one.entry
+    const { state, standing } = one.run
+    const { sentence } = standing
+    if (plan.isDryRun) log.info(`${rollout}: ${sentence} (a dry run, so nothing is done)`)
+    else if (action === 'warn') log.warn(`${rollout}: ${sentence}`)
+    else one.demand = { id: `${plan.name}/${state.sequence}`, action, sentence }
+  }
+
+  #adopt(): void {
+    const analysis = this.#options.analysis()
+    const before = this.#analysis
+    if (analysis === before) return
+    this.#analysis = analysis
+    if (textOf(analysisOf(analysis)) === textOf(analysisOf(before))) return
+    const providers = this.#providers
+    this.#providers = new Providers(analysis.servers, this.#options.pushed)
+    for (const attempt of this.#attempts.values()) {
+      const earlier = new Map(attempt.runs)
+      this.#enter(attempt, earlier)
+      for (const one of earlier.values()) this.#stop(one)
+    }
+    this.#end(providers.close())
+  }
+
+  #forget(running: readonly RunningRollout[]): void {
+    const attempts = new Map(running.map(({ id, attempt }) => [id, attempt]))
+    for (const { rollout, attempt, runs } of this.#attempts.values()) {
+      if (attempts.get(rollout) === attempt) continue
+      this.#attempts.delete(rollout)
+      for (const one of runs.values()) this.#stop(one)
+    }
+  }
+
+  #stop({ run }: Run): void {
+    if (!isEnded(run.state)) this.#end(run.stop())
+  }
+
+  #end(ending: Promise<void>): void {
+    const { log } = this.#options
+    const done = ending
+      .catch((error: unknown) => log.error('Measuring could not be ended', { error }))
+      .finally(() => void this.#ending.delete(done))
+    this.#ending.add(done)
+  }
+}
+
+function analysisOf({ servers, metrics }: AnalysisConfig): unknown {
+  return { servers: [...servers], metrics }
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value)
+}
