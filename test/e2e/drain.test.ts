@@ -107,7 +107,7 @@ test('WebSockets over HTTP/2 do so too', async () => {
     proxyEntries: ['drainTimeout: 20s', 'timeouts: { tunnelDrain: 2s }'],
   })
   const session = connectHttp2(`http://127.0.0.1:${port}`)
-  onTestFinished(() => void session.destroy())
+  onTestFinished(() => session.destroy())
   session.on('error', () => undefined)
   await once(session, 'remoteSettings')
   const tunnel = session.request({

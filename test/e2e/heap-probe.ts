@@ -18,9 +18,9 @@ function usedBytes(): number {
 
 if (isMainThread) {
   process.on('SIGUSR2', () => channel.postMessage('tell'))
-  channel.onmessage = ({ data }: { readonly data: unknown }) => {
-    process.stderr.write(`heap ${usedBytes() + Number(data)}\n`)
-  }
+  channel.addEventListener('message', (event) => {
+    process.stderr.write(`heap ${usedBytes() + Number((event as MessageEvent).data)}\n`)
+  })
 } else {
-  channel.onmessage = () => channel.postMessage(usedBytes())
+  channel.addEventListener('message', () => channel.postMessage(usedBytes()))
 }

@@ -106,7 +106,7 @@ test('a certificate that does not load keeps the good one, until it is mended wi
   const house = await start()
   house.use('a.example', 'client')
   await hangUp(house, 'the last good one stays in force')
-  expect(house.sluice.stderr()).toContain(
+  await expect.poll(() => house.sluice.stderr()).toContain(
     'Cannot use key k.pem: it does not belong to the certificate c.pem',
   )
   const client = await connectTo(house.port)
@@ -135,9 +135,8 @@ test('a listener is moved while a connection lives', async () => {
 test('a listener that moves and turns to TLS is at no moment the one in the place of the other', async () => {
   const house = await start()
   const [plainPort = 0, securePort = 0] = await freePorts(2)
-  const at = (port: number) => `{ name: public, host: 127.0.0.1, port: ${port}`
-  const plain = `${at(plainPort)} }`
-  const secure = `${at(securePort)}, tls: { cert: c.pem, key: k.pem } }`
+  const plain = `${listenerAt(plainPort)} }`
+  const secure = `${listenerAt(securePort)}, tls: { cert: c.pem, key: k.pem } }`
   const strangers = [
     keepTrying(() => outcomeOf(plainPort)),
     keepTrying(() => plainOutcome(securePort)),
@@ -155,17 +154,22 @@ test('a listener that moves and turns to TLS is at no moment the one in the plac
   }
 })
 
+/** The beginning of a listener's YAML. */
+function listenerAt(port: number): string {
+  return `{ name: public, host: 127.0.0.1, port: ${port}`
+}
+
 /** Makes one attempt after the other; `end` resolves with what came of them. */
 function keepTrying(attempt: () => Promise<string>): { end(): Promise<ReadonlySet<string>> } {
   const outcomes = new Set<string>()
-  let isOver = false
-  onTestFinished(() => void (isOver = true))
+  const over = new AbortController()
+  onTestFinished(() => over.abort())
   const tried = (async () => {
-    while (!isOver) outcomes.add(await attempt())
+    while (!over.signal.aborted) outcomes.add(await attempt())
   })()
   return {
     async end() {
-      isOver = true
+      over.abort()
       await tried
       return outcomes
     },

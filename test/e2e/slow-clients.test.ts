@@ -179,5 +179,5 @@ async function eventuallyMetric(
   [name, label]: readonly [name: string, label: string],
   value: number,
 ): Promise<void> {
-  await expect.poll(() => house.metric(name, label)).toBe(value)
+  await expect.poll(() => house.metric(name, label), { timeout: 60_000 }).toBe(value)
 }

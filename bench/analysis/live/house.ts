@@ -122,7 +122,6 @@ export class LiveHouse {
           },
     )
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own API
     return (await response.json()) as RolloutView
   }
 }
@@ -135,7 +134,6 @@ function heard<Type extends UpstreamMessage['type']>(
   const listen = (message: UpstreamMessage): void => {
     if (message.type !== type) return
     child.off('message', listen)
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its type was asked for
     resolve(message as Extract<UpstreamMessage, { type: Type }>)
   }
   child.on('message', listen)
@@ -145,7 +143,6 @@ function heard<Type extends UpstreamMessage['type']>(
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')

@@ -53,7 +53,6 @@ function listen(build: 'stable' | 'canary'): Promise<number> {
   const server = createServer((request, response) => answer(build, request, response))
   server.keepAliveTimeout = 120_000
   server.listen(0, '127.0.0.1', () => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
     resolve((server.address() as AddressInfo).port)
   })
   return promise

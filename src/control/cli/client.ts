@@ -22,6 +22,9 @@ export interface EventPage {
   readonly last: number
 }
 
+/** What a start is answered; a server of an earlier version warns of nothing. */
+export type StartedRollout = RolloutView & { readonly warnings?: readonly string[] }
+
 /** An event by itself: an alarm has what it was decided by. */
 export type RecordedEvent = EventView & { readonly replay?: DecisionRecord | null }
 
@@ -35,7 +38,7 @@ export interface AdminClient {
   rollout(idOrRoute: string, signal?: AbortSignal): Promise<RolloutView>
   /** What the guard says of it. */
   analysis(idOrRoute: string): Promise<AnalysisView>
-  start(body: unknown): Promise<RolloutView>
+  start(body: unknown): Promise<StartedRollout>
   /** `generation`: refuse with 412 when the rollout is at another one. */
   act(idOrRoute: string, verb: Verb, body: unknown, generation?: string): Promise<RolloutView>
   event(seq: number): Promise<RecordedEvent>

@@ -132,7 +132,8 @@ async function start(given: Given, context: Context, body: unknown): Promise<num
   if (given.text('timeout') !== undefined && !given.isOn('wait')) {
     throw new UsageError('--timeout needs --wait: nothing else waits')
   }
-  const rollout = await context.client().start(body)
+  const { warnings = [], ...rollout } = await context.client().start(body)
+  for (const warning of warnings) say(context, `Warning: ${warning}`)
   if (given.isOn('wait')) {
     return waitFor(context, rollout, { goal: 'promoted', timeout: given.text('timeout') })
   }

@@ -36,6 +36,8 @@ export interface FakeAdmin {
   events: EventView[]
   /** What alarms were decided by, by their sequence numbers. */
   readonly replays: Map<number, unknown>
+  /** Of each start. */
+  warnings: readonly string[]
   /** Of the rollout that runs. */
   analysis: AnalysisView
   /** Answered to everything. */
@@ -68,6 +70,7 @@ export async function fakeAdmin(): Promise<FakeAdmin> {
     routes: [],
     events: [],
     replays: new Map(),
+    warnings: [],
     analysis: analysis(),
     refusal: null,
     refusals: [],
@@ -156,7 +159,7 @@ export async function fakeAdmin(): Promise<FakeAdmin> {
       case 'POST rollouts':
         if (name !== undefined) return found === undefined ? undefined : act(found, verb ?? '')
         fake.rollouts = [rollout({ ...JSON.parse(text), id: 'shop-1' }), ...fake.rollouts]
-        return fake.rollouts[0]
+        return { ...fake.rollouts[0], warnings: fake.warnings }
       default:
         return undefined
     }

@@ -84,6 +84,15 @@ test('in JSON the rollout comes as the server sent it, and nothing else', async 
   expect(JSON.parse(stdout)).toEqual(admin.rollouts[0])
 })
 
+test('what the server warns of is said before anything else', async () => {
+  admin.warnings = ['step 2 of 8 at 5 %: error_rate<1% can never be decided at this traffic']
+  const { code, stderr } = await sluice(['canary', 'shop', '--to', 'shop-v2'], { env })
+  expect(code).toBe(0)
+  expect(stderr.split('\n')[0]).toBe(
+    'Warning: step 2 of 8 at 5 %: error_rate<1% can never be decided at this traffic',
+  )
+})
+
 test.for([
   ['YAML', 'route: shop\nto: shop-v2\nstrategy:\n  canary:\n    steps:\n      - setWeight: 5\n'],
   ['JSON', '{"route":"shop","to":"shop-v2","strategy":{"canary":{"steps":[{"setWeight":5}]}}}'],
