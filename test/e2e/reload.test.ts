@@ -106,9 +106,9 @@ test('a certificate that does not load keeps the good one, until it is mended wi
   const house = await start()
   house.use('a.example', 'client')
   await hangUp(house, 'the last good one stays in force')
-  await expect.poll(() => house.sluice.stderr()).toContain(
-    'Cannot use key k.pem: it does not belong to the certificate c.pem',
-  )
+  await expect
+    .poll(() => house.sluice.stderr())
+    .toContain('Cannot use key k.pem: it does not belong to the certificate c.pem')
   const client = await connectTo(house.port)
   expect(client.name).toBe('a.example')
   await client.expectAnswer()
