@@ -45,8 +45,12 @@ export class Check {
 
   add(tickIndex: number, epoch: EpochCounts): void {
     const odds = epoch.weightBp / (10_000 - epoch.weightBp)
-    for (const { part, comparison } of this.#parts) {
-      comparison.add(tickIndex, odds, part.countsOf(epoch))
+    for (const [i, { part, comparison }] of this.#parts.entries()) {
+      const counts = part.countsOf(epoch)
+      // Units count once, and their requests show whether it lasts.
+      const badCount =
+        this.config.type === 'latency' ? epoch.canary.slowCounts[i]! : counts.canaryBadCount
+      comparison.add({ index: tickIndex, isBad: badCount > 0 }, odds, counts)
     }
   }
 

@@ -35,15 +35,19 @@ export class Comparison {
 
   /**
    * Adds what settled at those odds in a tick, unless they allow no comparison. A unit may turn bad in a later tick than
-   * it was counted in.
+   * it was counted in. `isBad`: the canary was bad in this tick, whether or not a unit's first time.
    */
-  add(tickIndex: number, odds: number, added: SideCounts): void {
+  add(
+    tick: { readonly index: number; readonly isBad: boolean },
+    odds: number,
+    added: SideCounts,
+  ): void {
     if (this.#bets.factors(odds) === null) return
     this.#totals.canaryCount += added.canaryCount
     this.#totals.canaryBadCount += added.canaryBadCount
     this.#totals.stableCount += added.stableCount
     this.#totals.stableBadCount += added.stableBadCount
-    this.#onset.add(tickIndex, odds, added)
+    this.#onset.add(tick, odds, added)
     this.#coin.bet(odds, {
       canaryBadCount: added.canaryBadCount,
       canaryOkCount: added.canaryCount - added.canaryBadCount,

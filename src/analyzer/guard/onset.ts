@@ -46,8 +46,12 @@ export class Onset {
     return this.#counts
   }
 
-  /** Adds what settled at those odds in a tick, and begins anew where nothing speaks against the canary. */
-  add(tickIndex: number, odds: number, added: SideCounts): void {
+  /** Adds what settled at those odds in a tick, and begins anew where nothing speaks against the canary. `isBad`: it shows. */
+  add(
+    { index, isBad }: { readonly index: number; readonly isBad: boolean },
+    odds: number,
+    added: SideCounts,
+  ): void {
     const factors = this.#bets.factors(odds)
     if (factors === null) return
     const counts = this.#counts
@@ -55,8 +59,8 @@ export class Onset {
     counts.canaryBadCount += added.canaryBadCount
     counts.stableCount += added.stableCount
     counts.stableBadCount += added.stableBadCount
-    if (added.canaryBadCount > 0 && tickIndex > this.#lastBadTick) {
-      this.#lastBadTick = tickIndex
+    if (isBad && index > this.#lastBadTick) {
+      this.#lastBadTick = index
       this.badTickCount++
     }
     this.#lnWealth +=
@@ -65,7 +69,7 @@ export class Onset {
       added.stableBadCount * factors.stableBad[BET]!
     if (this.#lnWealth > 0) return
     this.#lnWealth = 0
-    this.tickIndex = tickIndex + 1
+    this.tickIndex = index + 1
     this.badTickCount = 0
     counts.canaryCount = counts.canaryBadCount = counts.stableCount = counts.stableBadCount = 0
   }
