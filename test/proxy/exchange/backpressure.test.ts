@@ -201,6 +201,7 @@ test('a kept upstream connection is never paused, whatever read was the last of 
     return client
   }
   await holding(HUGE)
+  await eventually(() => proxy.counted().responseBytes).toBeGreaterThan(256 * 1024)
   await standstill(proxy, () => proxy.counted().responseBytes)
   const capacity = proxy.counted().responseBytes
   const quick = await connectClient(proxy.port)

@@ -1,21 +1,23 @@
 /** Requests over HTTP/2 that are given up: what the peer is told, at any moment, and what becomes of the rest. */
 
 import { constants } from 'node:http2'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   DATA,
   END_STREAM,
   frame,
+  GOAWAY,
   HEADERS,
   headers,
   RST_STREAM,
   SETTINGS,
+  word,
 } from '../../hostile/frames.ts'
 import { seededRandom } from '../../sim/random.ts'
 import { ALWAYS } from '../../../src/proxy/upstream/upstream.ts'
 import { eventually } from '../exchange/eventually.ts'
 import type { Asker } from './asker.ts'
-import { startHouse } from './house.ts'
+import { type House, startHouse } from './house.ts'
 import { startFrames, startHttp2 } from './servers.ts'
 
 const OPEN = frame(SETTINGS, { stream: 0 }) + frame(SETTINGS, { stream: 0, flags: 1 })
@@ -109,6 +111,51 @@ test('requests that are given up at any moment leave the process alive, and the 
   }
   await eventually(() => house.endpoint.outstandingCount).toBe(0)
 })
+
+/** Takes three bytes of a body, and never its end. Then it says that, if anything. */
+async function startStingy(goodbye: string) {
+  const upstream = await startFrames(({ type, flags }, connection) => {
+    if (type === SETTINGS && flags === 0) {
+      connection.send(frame(SETTINGS, { stream: 0 }, `\0\x04${word(3)}`))
+      connection.send(frame(SETTINGS, { stream: 0, flags: 1 }))
+    }
+    if (type === DATA) connection.send(goodbye)
+  })
+  return upstream
+}
+
+describe.each([
+  ['that goes on', ''],
+  ['that is going', frame(GOAWAY, { stream: 0 }, word(9) + word(0))],
+])('on a session %s', (_, goodbye) => {
+  test('a request whose end the peer has no room for, and which is given up, is forgotten in a while', async () => {
+    const upstream = await startStingy(goodbye)
+    const house = startHouse(upstream.port)
+    const [asker, other] = await Promise.all([askToTheEnd(house), askToTheEnd(house)])
+    await eventually(() => upstream.connections[0]!.count(DATA)).toBe(2)
+    asker.upstream!.close()
+    house.advance(60_000)
+    house.advance(60_000)
+    expect(house.openCount).toBe(1)
+
+    // Nobody is left on the session.
+    other.upstream!.close()
+    house.advance(1_000)
+    house.advance(3_000)
+    expect(house.openCount).toBe(1)
+    house.advance(3_000)
+    await eventually(() => house.openCount).toBe(0)
+    expect([asker.failure, other.failure]).toEqual([null, null])
+  })
+})
+
+async function askToTheEnd(house: House): Promise<Asker> {
+  const asker = house.ask({ method: 'POST', body: null })
+  await eventually(() => asker.upstream!.isConnected).toBe(true)
+  asker.sendData('abc')
+  asker.end()
+  return asker
+}
 
 /** At once, with the first piece of the answer, or in a moment. */
 function giveUpSome(asker: Asker, random: () => number): void {
