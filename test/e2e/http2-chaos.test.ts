@@ -36,7 +36,7 @@ test.for(UPSTREAMS.flatMap((protocol) => SEEDS.map((seed) => ({ protocol, seed }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, play))
     const left = () => Promise.all(GAUGES.map((gauge) => house.metric(gauge)))
-    await expect.poll(left).toEqual(GAUGES.map(() => 0))
+    await expect.poll(left, { timeout: 30_000 }).toEqual(GAUGES.map(() => 0))
     expect(house.sluice.stderr()).not.toMatch(/bug/)
   },
 )

@@ -87,6 +87,8 @@ export class Endpoint {
 /** All endpoints of a thread, by id. */
 export class EndpointSet {
   readonly #byId = new Map<string, Endpoint>()
+  /** Those that are retired, until their last connection is closed. */
+  readonly #leaving = new Set<Endpoint>()
 
   /** Returns the endpoint of that address, the same object each time. */
   obtain(address: EndpointAddress): Endpoint {
@@ -104,10 +106,15 @@ export class EndpointSet {
       endpoint.isRetired = true
       endpoint.closeIdle(Infinity)
       this.#byId.delete(endpoint.id)
+      this.#leaving.add(endpoint)
     }
   }
 
   closeIdle(beforeMs: number): void {
     for (const endpoint of this.#byId.values()) endpoint.closeIdle(beforeMs)
+    for (const endpoint of this.#leaving) {
+      endpoint.closeIdle(beforeMs)
+      if (endpoint.connectionCount === 0) this.#leaving.delete(endpoint)
+    }
   }
 }

@@ -13,7 +13,7 @@ export class SessionPool {
   /** Requests on all sessions. */
   streamCount = 0
   readonly #endpoint: Endpoint
-  /** Those that take requests; the others live on until theirs are done. */
+  /** All that are connected, or being so: also those that take no more requests. */
   readonly #sessions = new Set<UpstreamSession>()
 
   constructor(endpoint: Endpoint) {
@@ -40,7 +40,7 @@ export class SessionPool {
     return session
   }
 
-  /** Gives no more requests to the session. */
+  /** Its connection is gone. */
   forget(session: UpstreamSession): void {
     this.#sessions.delete(session)
   }
@@ -48,7 +48,7 @@ export class SessionPool {
   /** Closes a session without a request; false when there is none. */
   #closeOldest(): boolean {
     for (const session of this.#sessions) {
-      if (!session.isIdle) continue
+      if (!session.isIdle || session.isRetired) continue
       session.close()
       return true
     }

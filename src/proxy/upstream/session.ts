@@ -51,6 +51,11 @@ const DOUBT_MS = 1_000
 /** After this long it is dead. */
 const DEAD_MS = 5_000
 
+/** How long the peer may have no room for the ends of requests that were given up, where there are no others. */
+const FORSAKEN_MS = 5_000
+/** How long what is left to write may take when the session is closed. */
+const LINGER_MS = 2_000
+
 /** A server begins with its first frame. */
 const NO_PREFACE = 0
 /** Streams with malformed fields that nobody has asked about. */
@@ -92,6 +97,9 @@ export class UpstreamSession {
   #lastStreamId = Infinity
   #idleSinceMs: number
   #pingSentMs = Infinity
+  /** Since when nobody waits for any of the requests. */
+  #forsakenSinceMs = Infinity
+  #closedMs = Infinity
   /** Streams whose users have yet to hear that everything was handed over. */
   #unflushed: UpstreamStream[] = []
   /** Streams with a malformed field, by number. */
@@ -143,6 +151,11 @@ export class UpstreamSession {
 
   get isIdle(): boolean {
     return this.#streams.size === 0
+  }
+
+  /** Takes no more requests. */
+  get isRetired(): boolean {
+    return this.#isRetired
   }
 
   /** What ended the connection; null while it lives, or where nobody said. */
@@ -216,19 +229,28 @@ export class UpstreamSession {
   sweep(idleBeforeMs: number): void {
     if (this.isIdle && this.#idleSinceMs <= idleBeforeMs) this.close()
     else if (this.#isStuck) this.#fail('connectTimeout')
-    else if (this.#silentMs > DEAD_MS) this.#fail(null)
+    else if (this.#silentMs > DEAD_MS || this.#isForsaken()) this.#fail(null)
+    if (this.context.nowMs - this.#closedMs >= LINGER_MS) this.#socket.destroy()
+  }
+
+  /** Whether all that is left are requests that were given up, and whose reset waits in vain (see `stream-ends.ts`). */
+  #isForsaken(): boolean {
+    const { nowMs } = this.context
+    const isWanted = this.isIdle || this.#streams.values().some((stream) => stream.isWanted)
+    this.#forsakenSinceMs = isWanted ? Infinity : Math.min(this.#forsakenSinceMs, nowMs)
+    return nowMs - this.#forsakenSinceMs >= FORSAKEN_MS
   }
 
   /** To be called when no request is under way. */
   close(): void {
     this.#retire()
+    this.#closedMs = Math.min(this.#closedMs, this.context.nowMs)
     this.#session?.destroy()
     this.#socket.destroySoon()
   }
 
   #retire(): void {
     this.#isRetired = true
-    this.endpoint.sessions.forget(this)
   }
 
   #onConnect(): void {
@@ -312,6 +334,7 @@ export class UpstreamSession {
 
   #onClose(): void {
     this.#lose(null)
+    this.endpoint.sessions.forget(this)
     this.endpoint.connectionCount--
     this.context.tally[THREAD.upstreamClosed]!++
     for (const stream of this.#streams) stream.onSessionGone()

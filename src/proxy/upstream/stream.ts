@@ -52,6 +52,11 @@ export class UpstreamStream implements Upstream {
     this.isConnected = session.isConnected && (!this.#isUpgrade || session.allowsConnect === true)
   }
 
+  /** Whether anybody waits for its answer still. */
+  get isWanted(): boolean {
+    return this.#user !== null
+  }
+
   get #isReadWhole(): boolean {
     return this.#ends?.isReadWhole === true
   }
