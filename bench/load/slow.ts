@@ -22,7 +22,7 @@ import {
   stopChild,
   stopChildren,
 } from './children.ts'
-import { untilAnswered } from './http.ts'
+import { get, untilAnswered } from './http.ts'
 import { choosePinning, pinSelf } from './pinning.ts'
 
 const ROUNDS = 3
@@ -31,6 +31,9 @@ const REQUESTS_PER_SECOND = 200
 const INTERVAL_MS = 5_000
 /** Until all slow clients are there. */
 const GATHER_MS = 12_000
+/** Until they are all gone, at most. */
+const LEAVE_LIMIT_MS = 30_000
+const POLL_MS = 100
 const P99_LIMIT = 1.25
 
 const MAIN = fileURLToPath(new URL('../../src/control/main.ts', import.meta.url))
@@ -42,7 +45,7 @@ cleanUpAtExit()
 const pinning = choosePinning()
 pinSelf(pinning.load)
 const folder = makeFolder()
-const port = await startSluice(await startPatientUpstream())
+const { port, controlPort } = await startSluice(await startPatientUpstream())
 
 const alone: number[] = []
 const together: number[] = []
@@ -53,6 +56,7 @@ for (let round = 0; round < ROUNDS; round++) {
   const slow = await startSlow()
   together.push(...(await steady()))
   cutCount += await endSlow(slow)
+  await untilAlone()
 }
 await stopChildren()
 
@@ -76,9 +80,9 @@ async function startPatientUpstream(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-/** Returns its port. */
-async function startSluice(upstreamPort: number): Promise<number> {
-  const [publicPort = 0, controlPort = 0] = await freePorts(2)
+/** Returns its ports. */
+async function startSluice(upstreamPort: number): Promise<{ port: number; controlPort: number }> {
+  const [publicPort = 0, adminPort = 0] = await freePorts(2)
   const file = join(folder, 'sluice.yaml')
   writeFileSync(
     file,
@@ -87,7 +91,7 @@ version: 1
 proxy: { threads: 1, listeners: [{ name: public, host: 127.0.0.1, port: ${publicPort} }] }
 upstreams: { patient: { endpoints: ["http://127.0.0.1:${upstreamPort}"] } }
 routes: [{ name: all, stable: patient }]
-control: { port: ${controlPort} }
+control: { port: ${adminPort} }
 store: { path: ":memory:" }
 `,
   )
@@ -96,8 +100,8 @@ store: { path: ":memory:" }
     [process.execPath, MAIN, 'run', '-c', file],
     pinning.proxy,
   )
-  await untilAnswered(child, controlPort, '/readyz')
-  return publicPort
+  await untilAnswered(child, adminPort, '/readyz')
+  return { port: publicPort, controlPort: adminPort }
 }
 
 async function steady(): Promise<readonly number[]> {
@@ -134,6 +138,17 @@ async function endSlow(child: Child): Promise<number> {
     throw new Error(`Only ${told.openCount} of ${clientCount} slow clients were there`)
   }
   return told.cutCount
+}
+
+/** Returns when nobody is connected: the end of a crowd would be felt by those that are measured next. */
+async function untilAlone(): Promise<void> {
+  const endMs = performance.now() + LEAVE_LIMIT_MS
+  while (performance.now() < endMs) {
+    const { body } = await get(controlPort, '/metrics')
+    if (/^sluice_downstream_connections 0$/m.test(body)) return
+    await sleep(POLL_MS)
+  }
+  throw new Error('The slow clients are gone, and some of their connections are not')
 }
 
 function program(name: string): string {

@@ -18,8 +18,8 @@ export interface SluiceProcess {
   stderr(): string
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>
-  /** SIGTERM; resolves to the exit code. */
-  stop(): Promise<number | null>
+  /** SIGTERM; resolves to the exit code, or to the name of the signal that ended it. */
+  stop(): Promise<number | NodeJS.Signals>
 }
 
 /** An upstream, as the configuration names it. */
@@ -64,8 +64,8 @@ export async function startSluice(options: StartOptions): Promise<SluiceProcess>
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  const gone = new Promise<number | null>((resolve) => {
-    child.once('exit', (code) => resolve(code))
+  const gone = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal!))
   })
   try {
     const { proxyUrl, adminUrl } = await waitForAddresses(child, () => stderr)

@@ -1,13 +1,21 @@
 /**
  * Fetches, once, the programs that tests need beyond npm packages.
  *
- * Clients and load generators start nothing by being there, so they are installed where we are root. Prometheus
- * would start a server on the machine of whoever runs the tests: of it the package is unpacked into a cache folder
- * instead. In CI a tool that cannot be had is an error.
+ * Clients, load generators and the benchmark's peers are installed where we are root; none of them is started by that. Of
+ * Prometheus one tool is needed, so that its package is only unpacked, into a cache folder, which anybody may do. In CI
+ * a program that cannot be had is an error.
  */
 
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
@@ -17,13 +25,18 @@ const CACHE = join(import.meta.dirname, '../../node_modules/.cache/tools')
 const APT_TIMEOUT_MS = 300_000
 
 /** Program, and the Debian package that has it. */
-const CLIENTS: Readonly<Record<string, string>> = {
+const PROGRAMS: Readonly<Record<string, string>> = {
   curl: 'curl',
   h2load: 'nghttp2-client',
   wrk: 'wrk',
   chromium: 'chromium',
   slowhttptest: 'slowhttptest',
+  nginx: 'nginx',
+  haproxy: 'haproxy',
 }
+
+/** Debian starts the servers that it installs, unless this program forbids it (`invoke-rc.d`). */
+const POLICY = '/usr/sbin/policy-rc.d'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -36,7 +49,7 @@ declare module 'vitest' {
 
 export default function setup(project: TestProject): void {
   project.provide('promtool', findPromtool())
-  project.provide('missingPrograms', installClients())
+  project.provide('missingPrograms', installPrograms())
 }
 
 function findPromtool(): string {
@@ -48,12 +61,12 @@ function findPromtool(): string {
 }
 
 /** Returns those that are not there afterwards. */
-function installClients(): string[] {
-  const missing = (): string[] => Object.keys(CLIENTS).filter((program) => !isThere(program))
+function installPrograms(): string[] {
+  const missing = (): string[] => Object.keys(PROGRAMS).filter((program) => !isThere(program))
   const wanted = missing()
   if (wanted.length === 0) return []
   if (process.getuid?.() === 0 && isThere('apt-get')) {
-    const packages = [...new Set(wanted.map((program) => CLIENTS[program]!))]
+    const packages = [...new Set(wanted.map((program) => PROGRAMS[program]!))]
     console.warn(`\nInstalling for the tests: ${packages.join(', ')}\n`)
     apt(['update'])
     // Together at first; one that is unknown here would else keep the others away.
@@ -81,8 +94,15 @@ function isThere(program: string): boolean {
   })
 }
 
+/** Starts nothing. */
 function install(packages: readonly string[]): boolean {
-  return apt(['install', '-y', '-qq', '--no-install-recommends', ...packages])
+  const isOurs = !existsSync(POLICY)
+  if (isOurs) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    return apt(['install', '-y', '-qq', '--no-install-recommends', ...packages])
+  } finally {
+    if (isOurs) rmSync(POLICY)
+  }
 }
 
 function apt(args: readonly string[], cwd = '/'): boolean {

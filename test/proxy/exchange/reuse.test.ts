@@ -130,6 +130,20 @@ test('an answer that nobody asked for closes the connection and reaches nobody',
   expect(upstream.targets).toEqual(['/1', '/2'])
 })
 
+test('an answer that came before its request reaches nobody, also when both are found together', async () => {
+  const upstream = await startUpstream()
+  const proxy = await startProxy({ stable: [upstream.port] })
+  const client = await connectClient(proxy.port)
+  expect((await client.get('/1')).body.toString()).toBe('ok')
+  const first = await upstream.request(0)
+  // As we share the proxy's thread, it reads neither before both are there; and the client's comes first.
+  client.send('GET /2 HTTP/1.1\r\nHost: test\r\n\r\n')
+  first.send(POISON)
+  expect((await client.answer()).body.toString()).toBe('ok')
+  expect(upstream.connectionCount).toBe(2)
+  expect(proxy.counted().retries).toBe(1)
+})
+
 test.for([
   ['a second answer', POISON],
   ['stray bytes', 'x'],
