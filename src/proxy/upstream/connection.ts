@@ -3,8 +3,8 @@
  *
  * Reads without a stream: `onread` hands over bytes in a buffer that is used again, and the answer is
  * parsed as it comes. After an answer the connection is kept only when both messages ended where they
- * should and nothing followed; what comes on an idle connection closes it, or a later request would get
- * an answer that is not its own.
+ * should and nothing followed; what comes while a connection is idle closes it, also when it is read
+ * after the next request has been sent, or that request would get an answer that is not its own.
  */
 
 import type { Socket } from 'node:net'
@@ -19,6 +19,7 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { unsentBytes } from '../unsent.ts'
 import { connectedEvent, dial, dialFailure } from './dial.ts'
 import type { Endpoint } from './endpoint.ts'
+import { pollMark } from './poll.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import {
   IF_IDEMPOTENT,
@@ -55,6 +56,8 @@ export class UpstreamConnection implements Upstream {
   #sendsChunks = false
   #isClosed = false
   #requestCount = 0
+  /** When the request was sent. */
+  #sentPoll = 0
 
   /** Waiting for a head, or in a body. */
   #isInBody = false
@@ -111,6 +114,7 @@ export class UpstreamConnection implements Upstream {
   }
 
   sendHead(request: OutgoingRequest): void {
+    this.#sentPoll = pollMark()
     this.#sendsChunks = request.bodyKind === CHUNKED
     this.#outbox.text(requestText(request))
     if (this.#sendsChunks && request.isRequestDone) this.sendEnd('')
@@ -168,7 +172,7 @@ export class UpstreamConnection implements Upstream {
 
   #onRead(bytes: Buffer, byteCount: number): boolean {
     const user = this.#user
-    if (user === null) {
+    if (user === null || (!this.#hasAnswered && this.#sentPoll === pollMark())) {
       this.#fail('protocol')
       return false
     }
