@@ -1,6 +1,7 @@
 /**
  * `npm run bench:slow [-- CLIENTS]`: whether thousands of slow clients (a byte every five seconds, half of them of a
- * head, half of a body) are felt by ordinary ones: 200 requests a second, with and without them, in turns.
+ * head, half of a body) are felt by ordinary ones: 200 requests a second, with and without them, in turns. Each kind has
+ * an upstream of its own: what is measured is whether they meet in Sluice.
  *
  * Table to stdout; exit code 1 when the 99th percentile with them is more than a quarter above that without, or
  * when an ordinary request fails.
@@ -45,7 +46,10 @@ cleanUpAtExit()
 const pinning = choosePinning()
 pinSelf(pinning.load)
 const folder = makeFolder()
-const { port, controlPort } = await startSluice(await startPatientUpstream())
+const { port, controlPort } = await startSluice({
+  quick: await startQuickUpstream(),
+  patient: await startPatientUpstream(),
+})
 
 const alone: number[] = []
 const together: number[] = []
@@ -80,8 +84,20 @@ async function startPatientUpstream(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
+/** Answers the ordinary requests. Returns its port. */
+async function startQuickUpstream(): Promise<number> {
+  const [stable = 0, canary = 0] = await freePorts(2)
+  const command = [process.execPath, program('upstream'), String(stable), String(canary)]
+  const child = await startChild('upstream', command, pinning.load)
+  await untilAnswered(child, stable, '/small')
+  return stable
+}
+
 /** Returns its ports. */
-async function startSluice(upstreamPort: number): Promise<{ port: number; controlPort: number }> {
+async function startSluice(upstreams: {
+  quick: number
+  patient: number
+}): Promise<{ port: number; controlPort: number }> {
   const [publicPort = 0, adminPort = 0] = await freePorts(2)
   const file = join(folder, 'sluice.yaml')
   writeFileSync(
@@ -89,8 +105,12 @@ async function startSluice(upstreamPort: number): Promise<{ port: number; contro
     `
 version: 1
 proxy: { threads: 1, listeners: [{ name: public, host: 127.0.0.1, port: ${publicPort} }] }
-upstreams: { patient: { endpoints: ["http://127.0.0.1:${upstreamPort}"] } }
-routes: [{ name: all, stable: patient }]
+upstreams:
+  quick: { endpoints: ["http://127.0.0.1:${upstreams.quick}"] }
+  patient: { endpoints: ["http://127.0.0.1:${upstreams.patient}"] }
+routes:
+  - { name: ordinary, match: { path: { prefix: /small } }, stable: quick }
+  - { name: slow, stable: patient }
 control: { port: ${adminPort} }
 store: { path: ":memory:" }
 `,

@@ -86,6 +86,8 @@ export const THREAD = {
   upstreamClosed: 4,
   /** Lines of the access log that were left out because too many were waiting to be written. */
   accessDropped: 5,
+  /** Beats: turns of the thread's clock, some 40 a second. One that does not beat does nothing else either. */
+  beats: 6,
   /** `CONNECTION_REFUSAL_LIMIT` words: refused connections by reason. */
   refusedConnections: 8,
   /** `REQUEST_FAULT_LIMIT` words: refused requests by fault. */

@@ -81,6 +81,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     tallies: tallyBuffer,
     listeners: compileListeners(config, ticketKeys),
     log: (level, message) => log[level](message),
+    onStuck: (message) => endHard(log, message),
     onMessage: (message, reply) => void hear(message, reply),
   })
   parts.defer(() => pool.drain(0))
@@ -183,6 +184,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   })
 
   const tick = setInterval(() => {
+    pool.look()
     tallies.read(clock.nowMs())
     const running = engine.running()
     bench.tick(running)
@@ -241,6 +243,15 @@ function nextStopSignal(): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   return promise
+}
+
+/**
+ * A thread that hangs in native code would also hold up an orderly exit, and its share of the port goes unanswered
+ * until then. What was acknowledged is in the store; whoever supervises us starts us anew.
+ */
+function endHard(log: Log, message: string): void {
+  log.error(`${message}; the process ends, to be started anew`)
+  process.kill(process.pid, 'SIGKILL')
 }
 
 function announce(

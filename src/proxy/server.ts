@@ -4,6 +4,7 @@
  */
 
 import { setImmediate } from 'node:timers/promises'
+import { THREAD } from '../analyzer/tally.ts'
 import type { AccessSink } from './access/log.ts'
 import { ThreadContext } from './context.ts'
 import type { ClientConnection } from './downstream.ts'
@@ -150,6 +151,7 @@ export class ProxyServer implements ClientKeeper {
   }
 
   #tick(): void {
+    this.#options.tally[THREAD.beats]!++
     this.#context.rings.sweep(this.#options.nowMs())
     if (this.#clients.isAtStart) this.#beginTurn()
     this.#clients.tick(this.#dueMs)

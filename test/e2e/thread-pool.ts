@@ -42,6 +42,7 @@ export async function startPool(
     tallies,
     listeners: [listenerOn(0)],
     log: (level, message) => void logged.push(`${level} ${message}`),
+    onStuck: (message) => void logged.push(`stuck ${message}`),
     entry: new URL('faulty-thread.ts', import.meta.url),
     ...options,
   })
@@ -62,9 +63,9 @@ export async function startPool(
 export function faulty(
   setup: Setup,
   kind: Fault['kind'],
-  options: { blockMs?: number; times?: number; threads?: readonly number[] } = {},
+  options: { blockMs?: number; times?: number; threads?: readonly number[]; fifo?: string } = {},
 ): FaultySnapshot {
-  const { blockMs = 0, times = 1, threads = [0] } = options
+  const { blockMs = 0, times = 1, threads = [0], fifo = '' } = options
   const left = new Int32Array(new SharedArrayBuffer(4)).fill(times)
-  return { ...snapshotOf(setup), fault: { kind, blockMs, threads, left } }
+  return { ...snapshotOf(setup), fault: { kind, blockMs, threads, left, fifo } }
 }

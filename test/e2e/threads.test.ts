@@ -1,7 +1,11 @@
 /** Real proxy threads: one port, one truth, and nobody missing for long. */
 
 import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../proxy/exchange/eventually.ts'
 import { type Client, connectClient } from '../proxy/exchange/client.ts'
@@ -100,6 +104,47 @@ test('a thread that does not take a snapshot in time is ended, and only then is 
   expect(pool.logged[0]).toBe(
     `error Thread 0 did not take snapshot ${snapshot.version} in 300 ms; it is replaced`,
   )
+})
+
+/** Looks at the threads as control does, until the test is over. */
+function watch({ pool }: Pool): void {
+  const looking = setInterval(() => pool.look(), 10)
+  onTestFinished(() => clearInterval(looking))
+}
+
+test('a thread that hangs is replaced, and one that is idle is not', async () => {
+  const upstream = await named('v1')
+  const pool = await startPool(snapshotOf({ stable: [upstream.port] }), { hungLooks: 50 })
+  watch(pool)
+  await pool.pool.publish(faulty({ stable: [upstream.port] }, 'hang'))
+  await eventually(() => pool.pool.restartCount).toBe(1)
+  await eventually(() => pool.pool.liveCount).toBe(2)
+  expect(await answersOfAll(pool)).toEqual(new Set(['v1']))
+  expect(pool.logged[0]).toBe('error Thread 0 hangs; it is replaced')
+  expect(pool.logged.join('\n')).not.toContain('Thread 1')
+})
+
+test('that a thread cannot be ended is told, once', async () => {
+  const upstream = await named('v1')
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-hang-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const fifo = join(folder, 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const pool = await startPool(snapshotOf({ stable: [upstream.port] }), {
+    hungLooks: 20,
+    endMs: 300,
+  })
+  watch(pool)
+  await pool.pool.publish(faulty({ stable: [upstream.port] }, 'native', { fifo }))
+  await eventually(() => pool.logged).toEqual([
+    'error Thread 0 hangs; it is replaced',
+    'stuck Thread 0 hangs in native code and cannot be ended',
+  ])
+  expect(pool.pool.liveCount).toBe(2)
+  closeSync(openSync(fifo, 'w'))
+  await eventually(() => pool.pool.restartCount).toBe(1)
+  await eventually(() => pool.pool.liveCount).toBe(2)
+  expect(pool.logged.filter((line) => line.startsWith('stuck'))).toHaveLength(1)
 })
 
 test('a snapshot that kills every thread is published, and the next one brings them back', async () => {

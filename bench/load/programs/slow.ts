@@ -1,6 +1,7 @@
 /**
  * Slow clients: `slow.ts PORT COUNT INTERVAL_MS`. Each has a connection and sends a byte in each interval: half of them
- * of a head, half of a body. Whoever is cut off comes again. Prints, at SIGTERM, what became of them.
+ * of a head, half of a body. They come over ten seconds, as a crowd does that is none of one mind, and whoever is cut off
+ * comes again. Prints, at SIGTERM, what became of them.
  */
 
 import { connect, type Socket } from 'node:net'
@@ -8,6 +9,8 @@ import { connect, type Socket } from 'node:net'
 const [port = 0, count = 0, intervalMs = 0] = process.argv.slice(2).map(Number)
 /** Connections opened at a time; the kernel's backlog holds more. */
 const OPENING_LIMIT = 50
+/** Until all are there. */
+const ARRIVAL_MS = 10_000
 
 const HEAD = 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: '
 const BODY = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n'
@@ -17,9 +20,11 @@ let openingCount = 0
 let cutCount = 0
 let refusedCount = 0
 let nextIsHead = true
+const startMs = performance.now()
 
 function fill(): void {
-  while (openingCount < OPENING_LIMIT && open.size + openingCount < count) begin()
+  const due = Math.min(1, (performance.now() - startMs) / ARRIVAL_MS) * count
+  while (openingCount < OPENING_LIMIT && open.size + openingCount < due) begin()
 }
 
 function begin(): void {

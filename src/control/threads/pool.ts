@@ -20,6 +20,12 @@ export interface ThreadPoolOptions {
   readonly entry?: URL
   /** How long a thread may take to acknowledge a snapshot, milliseconds; default 5000. */
   readonly acknowledgeMs?: number
+  /** How long a thread may take to end when it must, milliseconds; default 5000. */
+  readonly endMs?: number
+  /** Looks (`look`) without a beat after which a thread is replaced; default 100. */
+  readonly hungLooks?: number
+  /** Called when a thread cannot be ended. */
+  readonly onStuck: (message: string) => void
   /** What threads tell beside their answers. */
   readonly onMessage?: (message: ThreadMessage, reply: (command: ThreadCommand) => void) => void
 }
@@ -41,6 +47,9 @@ export class ThreadPool {
           entry: options.entry ?? new URL('../../proxy/thread.ts', import.meta.url),
           workerData: { index, tallies: options.tallies, reusePort },
           acknowledgeMs: options.acknowledgeMs ?? ACKNOWLEDGE_MS,
+          ...(options.endMs !== undefined && { endMs: options.endMs }),
+          ...(options.hungLooks !== undefined && { hungLooks: options.hungLooks }),
+          onStuck: options.onStuck,
           log: options.log,
           snapshot: () => this.#snapshot!,
           listeners: () => this.#listeners,
@@ -153,6 +162,11 @@ export class ThreadPool {
     const open = { ...listener, port }
     const isOpen = this.#listeners.some((other) => addressOf(other) === addressOf(open))
     return isOpen ? open : listener
+  }
+
+  /** Looks whether each thread still beats; called every 100 ms. */
+  look(): void {
+    for (const slot of this.#slots) slot.look()
   }
 
   /** Stops accepting, lets requests finish for at most `timeoutMs`, ends the threads. */

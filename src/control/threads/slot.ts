@@ -5,9 +5,12 @@
  * A thread answers one question about its listeners at a time, in the order in which they were asked, so answers need
  * no numbers. A thread that does not answer in time may still send requests by an old snapshot, or accept connections
  * that nobody wants. So it is ended and replaced: only that makes «no thread works by it any more» true.
+ * So is one that has stopped beating. A thread that hangs in native code cannot even be ended, and holds its share of the
+ * port: then nothing but the end of the process helps.
  */
 
 import { Worker } from 'node:worker_threads'
+import { segment, THREAD } from '../../analyzer/tally.ts'
 import type { Listener, Snapshot } from '../../proxy/snapshot.ts'
 import type { ThreadCommand, ThreadMessage, ThreadOptions } from '../../proxy/thread.ts'
 import { CodedError } from '../coded-error.ts'
@@ -15,8 +18,10 @@ import { CodedError } from '../coded-error.ts'
 /** Wait before a dead thread's successor starts; doubled each time that one dies before it listens. */
 const RESTART_DELAY_MS = 100
 const RESTART_DELAY_LIMIT_MS = 5_000
-/** How long after its drain a thread may take to end. */
+/** How long a thread may take to end: after its drain, and after it was told to. */
 const END_MS = 5_000
+/** Looks of ours without a beat after which a thread hangs. Not a time: while the whole process stands still, nobody hangs. */
+const HUNG_LOOKS = 100
 /**
  * Of a thread's heap, for what a request makes and leaves behind. Node allows 96; a generation that stays in the
  * processor's cache made HTTP/2 a tenth cheaper (DECISIONS.md).
@@ -28,6 +33,12 @@ export interface SlotOptions {
   readonly workerData: ThreadOptions
   /** How long a thread may take to take a snapshot, or listeners, before it is replaced. */
   readonly acknowledgeMs: number
+  /** How long a thread may take to end when it must; default 5000. */
+  readonly endMs?: number
+  /** Looks without a beat after which a thread is replaced; default 100. */
+  readonly hungLooks?: number
+  /** Called when a thread does not end though it must; there is nothing more that we can do. */
+  readonly onStuck: (message: string) => void
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** The newest, with which a thread starts. */
   readonly snapshot: () => Snapshot
@@ -59,10 +70,16 @@ export class Slot {
   #failedStartCount = 0
   #restartCount = 0
   #isStopping = false
+  readonly #words: Uint32Array
+  #lastBeat = 0
+  #silentLooks = 0
+  /** Strikes when the thread has been told to end and has not. */
+  #ending: NodeJS.Timeout | undefined
 
   constructor(options: SlotOptions) {
     this.#options = options
     this.#index = options.workerData.index
+    this.#words = segment(options.workerData.tallies, this.#index)
   }
 
   get isListening(): boolean {
@@ -106,7 +123,7 @@ export class Slot {
         this.#settle(message.version)
         break
       case 'drained':
-        void worker.terminate()
+        this.#end(worker)
         break
       case 'bug':
         this.#options.log('error', `Thread ${this.#index} met a bug: ${message.message}`)
@@ -162,9 +179,29 @@ export class Slot {
     const { acknowledgeMs, log } = this.#options
     const overdue = setTimeout(() => {
       log('error', `Thread ${this.#index} did not ${what} in ${acknowledgeMs} ms; it is replaced`)
-      void worker.terminate()
+      this.#end(worker)
     }, acknowledgeMs)
     return answer.finally(() => clearTimeout(overdue))
+  }
+
+  /** Called a few times a second: a thread that listens and does not beat is replaced. */
+  look(): void {
+    const worker = this.#worker
+    const beat = this.#words[THREAD.beats]!
+    const isSilent = worker !== null && this.#isListening && beat === this.#lastBeat
+    this.#silentLooks = isSilent ? this.#silentLooks + 1 : 0
+    this.#lastBeat = beat
+    if (!isSilent || this.#silentLooks !== (this.#options.hungLooks ?? HUNG_LOOKS)) return
+    this.#options.log('error', `Thread ${this.#index} hangs; it is replaced`)
+    this.#end(worker)
+  }
+
+  #end(worker: Worker): void {
+    if (worker !== this.#worker || this.#ending !== undefined) return
+    void worker.terminate()
+    const { endMs = END_MS, onStuck } = this.#options
+    const message = `Thread ${this.#index} hangs in native code and cannot be ended`
+    this.#ending = setTimeout(() => onStuck(message), endMs)
   }
 
   #settle(version: number): void {
@@ -177,6 +214,9 @@ export class Slot {
   /** The next thread comes only after the exit of the one before: each word of the tally has one writer. */
   #onExit(): void {
     this.#worker = null
+    clearTimeout(this.#ending)
+    this.#ending = undefined
+    this.#silentLooks = 0
     if (!this.#isListening) this.#failedStartCount++
     this.#isListening = false
     this.#question?.reject(new Error(`Thread ${this.#index} ended before it listened`))
@@ -194,7 +234,7 @@ export class Slot {
     this.spawn().catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error)
       this.#options.log('error', `Thread ${this.#index} cannot start: ${reason}`)
-      void this.#worker?.terminate()
+      if (this.#worker !== null) this.#end(this.#worker)
     })
   }
 
@@ -206,7 +246,7 @@ export class Slot {
     const { promise, resolve } = Promise.withResolvers<void>()
     worker.once('exit', () => resolve())
     send(worker, { type: 'drain', timeoutMs })
-    const overdue = setTimeout(() => void worker.terminate(), timeoutMs + END_MS)
+    const overdue = setTimeout(() => this.#end(worker), timeoutMs + END_MS)
     await promise
     clearTimeout(overdue)
   }
