@@ -5,6 +5,7 @@
 
 import { AccessLog, type AccessSink } from './access/log.ts'
 import { createBufferPool, type BufferPool } from './buffers.ts'
+import { type FlagEvaluator, NO_FLAGS } from './flags/evaluator.ts'
 import { RequestHead } from './http1/request-head.ts'
 import { ResponseHead } from './http1/response-head.ts'
 import { type RefusalReport, Refusals } from './refusals.ts'
@@ -36,6 +37,7 @@ export class ThreadContext {
   /** This thread's words, see `analyzer/tally.ts`. */
   readonly tally: Uint32Array
   readonly rings: SettlementRings
+  readonly flags: FlagEvaluator = NO_FLAGS
   readonly buffers: BufferPool = createBufferPool()
   /** 0 up to, not including, 1. */
   readonly random: () => number
