@@ -34,7 +34,7 @@ import { matchRoute } from './match.ts'
 import { Outcome, type Why } from './outcome.ts'
 import type { CompiledRoute } from './table.ts'
 import { drainDeadlineMs, isLeaving } from './tunnel.ts'
-import { chooseEndpoint } from './upstream/balance.ts'
+import type { Choice } from './upstream/balance.ts'
 import { ALWAYS, IF_IDEMPOTENT, type Upstream, type UpstreamUser } from './upstream/upstream.ts'
 import { isLoop, viaLine } from './via.ts'
 
@@ -62,6 +62,7 @@ export class Exchange implements UpstreamUser {
   readonly #context: ThreadContext
   readonly #downstream: Downstream
   readonly #assignment: Assignment
+  readonly #choice: Choice = { unitHash: () => this.#assignment.unitHash, avoid: null }
   readonly #outcome: Outcome
   readonly #deadline: Deadline
   readonly #flow: Flow
@@ -161,8 +162,8 @@ export class Exchange implements UpstreamUser {
    * `mayReuse`: over a connection that was kept. Not so for a second try: if one was dead, all may be.
    */
   #attempt(mayReuse: boolean): boolean {
-    const { table, random } = this.#context
-    const endpoint = chooseEndpoint(this.#assignment.variant.endpoints, random)
+    const { table } = this.#context
+    const endpoint = this.#assignment.variant.upstream.choose(this.#choice)
     if (endpoint === null) return this.#fail('unavailable')
     const upstream = endpoint.open(this.#context, this, mayReuse)
     if (upstream === null) return this.#fail('connectionLimit')
@@ -181,7 +182,7 @@ export class Exchange implements UpstreamUser {
     const upstream = this.#upstream!
     this.#upstream = null
     if (!this.#renewAssignment()) return upstream.close()
-    if (this.#assignment.variant.endpoints.includes(upstream.endpoint)) {
+    if (this.#assignment.variant.upstream.endpoints.includes(upstream.endpoint)) {
       this.#upstream = upstream
       this.#send(upstream)
     } else {

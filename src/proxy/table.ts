@@ -6,6 +6,7 @@
 import { CODE_COUNT, FIRST_CODE, seriesOffset } from '../analyzer/tally.ts'
 import { TrustedPeers } from './address.ts'
 import { seedOf } from './bucket.ts'
+import type { FlagEvaluator } from './flags/evaluator.ts'
 import { GRPC_CODE_COUNT } from './grpc.ts'
 import type {
   AccessLog,
@@ -20,13 +21,14 @@ import type {
 } from './snapshot.ts'
 import type { SettlementRing } from './settlement/ring.ts'
 import type { SettlementRings } from './settlement/rings.ts'
-import type { Endpoint, EndpointSet } from './upstream/endpoint.ts'
+import { CompiledUpstream } from './upstream/balance.ts'
+import type { EndpointSet } from './upstream/endpoint.ts'
 import { createVia, type Via } from './via.ts'
 
 export interface CompiledVariant {
   readonly name: string
   readonly weightBp: number
-  readonly endpoints: readonly Endpoint[]
+  readonly upstream: CompiledUpstream
   /** First word of the variant's series in the thread's segment of the tally. */
   readonly series: number
   /** Where its settled outcomes are counted; `NO_CELL`: nowhere. */
@@ -73,6 +75,8 @@ export interface RoutingTable {
   readonly accessLog: AccessLog | null
   readonly tellsRefusals: boolean
   readonly via: Via
+  /** What rules ask. */
+  readonly flags: FlagEvaluator
   /** Most specific first; a route with several hosts has an entry for each. */
   readonly entries: readonly MatchEntry[]
   readonly byName: ReadonlyMap<string, CompiledRoute>
@@ -82,15 +86,17 @@ export interface RoutingTable {
 export interface LiveState {
   readonly endpoints: EndpointSet
   readonly rings: SettlementRings
+  /** 0 up to, not including, 1. */
+  readonly random: () => number
+  readonly flags: FlagEvaluator
 }
 
 /** Compiles a snapshot. */
-export function compileTable(snapshot: Snapshot, { endpoints, rings }: LiveState): RoutingTable {
-  const sets = snapshot.upstreams.map((upstream) =>
-    upstream.endpoints.map((endpoint) => endpoints.obtain(endpoint)),
-  )
-  endpoints.retain(new Set(sets.flat()))
-  const routes = snapshot.routes.map((route) => compileRoute(route, sets, rings))
+export function compileTable(snapshot: Snapshot, live: LiveState): RoutingTable {
+  const { endpoints, rings, flags } = live
+  const upstreams = snapshot.upstreams.map((upstream) => compileUpstream(upstream, live))
+  endpoints.retain(new Set(upstreams.flatMap((upstream) => upstream.endpoints)))
+  const routes = snapshot.routes.map((route) => compileRoute(route, upstreams, rings))
   rings.retain(new Set(routes.flatMap(({ ring }) => ring ?? [])))
   return {
     version: snapshot.version,
@@ -100,6 +106,7 @@ export function compileTable(snapshot: Snapshot, { endpoints, rings }: LiveState
     accessLog: snapshot.accessLog,
     tellsRefusals: snapshot.tellsRefusals,
     via: createVia(snapshot.viaName),
+    flags,
     entries: snapshot.routes
       .flatMap((route, index) => entriesOf(route, routes[index]!))
       .toSorted(bySpecificity),
@@ -107,16 +114,24 @@ export function compileTable(snapshot: Snapshot, { endpoints, rings }: LiveState
   }
 }
 
+function compileUpstream(
+  { name, endpoints }: Snapshot['upstreams'][number],
+  live: LiveState,
+): CompiledUpstream {
+  const members = endpoints.map((endpoint) => live.endpoints.obtain(endpoint))
+  return new CompiledUpstream(name, members, live.random)
+}
+
 function compileRoute(
   route: Route,
-  sets: readonly (readonly Endpoint[])[],
+  upstreams: readonly CompiledUpstream[],
   rings: SettlementRings,
 ): CompiledRoute {
   return {
     name: route.name,
     sticky: route.sticky,
     forceHeader: route.forceHeader,
-    variants: route.variants.map((variant) => compileVariant(route, variant, sets)),
+    variants: route.variants.map((variant) => compileVariant(route, variant, upstreams)),
     seed: seedOf(route.salt),
     errors: compileErrors(route.errors),
     ring: route.settlement === null ? null : rings.obtain(route.settlement),
@@ -134,13 +149,13 @@ function compileErrors({ statuses, grpcStatuses }: ErrorRule): CompiledErrors {
 function compileVariant(
   route: Route,
   variant: Variant,
-  sets: readonly (readonly Endpoint[])[],
+  upstreams: readonly CompiledUpstream[],
 ): CompiledVariant {
   const rollout = route.rollout === null ? '' : `x-sluice-rollout: ${route.rollout}\r\n`
   return {
     name: variant.name,
     weightBp: variant.weightBp,
-    endpoints: sets[variant.upstream]!,
+    upstream: upstreams[variant.upstream]!,
     series: seriesOffset(variant.series),
     cell: variant.cell ?? NO_CELL,
     lines: `x-sluice-variant: ${variant.name}\r\n${rollout}`,

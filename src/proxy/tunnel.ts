@@ -13,7 +13,8 @@ export function isLeaving(table: RoutingTable, routeName: string, endpoint: Endp
   const route = table.byName.get(routeName)
   if (route === undefined) return true
   return !route.variants.some(
-    ({ weightBp, endpoints }) => weightBp > 0 && endpoints.some(({ id }) => id === endpoint.id),
+    ({ weightBp, upstream }) =>
+      weightBp > 0 && upstream.endpoints.some(({ id }) => id === endpoint.id),
   )
 }
 

@@ -1,6 +1,7 @@
 /** Routing tables for tests: a snapshot with what matters, compiled as a thread does it. */
 
 import type { Endpoint, ErrorRule, Route, Snapshot, Variant } from '../../src/proxy/snapshot.ts'
+import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type CompiledRoute, type RoutingTable } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
@@ -66,6 +67,8 @@ export function tableOf(routes: readonly Route[], endpoints = new EndpointSet())
   return compileTable(snapshotOf(routes), {
     endpoints,
     rings: new SettlementRings(new Uint32Array(0)),
+    random: Math.random,
+    flags: NO_FLAGS,
   })
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { seriesOffset } from '../../src/analyzer/tally.ts'
+import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type LiveState } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
@@ -24,7 +25,9 @@ describe('a variant', () => {
   test('has its place in the tally and its endpoints', () => {
     const [stable, canary] = routeWith({ variants: split(500) }).variants
     expect([stable!.series, canary!.series]).toEqual([seriesOffset(0), seriesOffset(1)])
-    expect([stable!.endpoints[0]!.port, canary!.endpoints[0]!.port]).toEqual([9_001, 9_002])
+    expect([stable!.upstream.endpoints[0]!.port, canary!.upstream.endpoints[0]!.port]).toEqual([
+      9_001, 9_002,
+    ])
     expect([stable!.weightBp, canary!.weightBp]).toEqual([9_500, 500])
   })
 })
@@ -49,10 +52,10 @@ describe('the seed of the coin', () => {
 describe('endpoints', () => {
   test('outlive the table', () => {
     const endpoints = new EndpointSet()
-    const before = tableOf([ROUTE], endpoints).byName.get('shop')!.variants[0]!.endpoints
+    const before = tableOf([ROUTE], endpoints).byName.get('shop')!.variants[0]!.upstream.endpoints
     const after = tableOf([{ ...ROUTE, name: 'other' }], endpoints).byName.get('other')!
       .variants[0]!
-    expect(after.endpoints[0]).toBe(before[0])
+    expect(after.upstream.endpoints[0]).toBe(before[0])
     expect(before[0]!.isRetired).toBe(false)
   })
 
@@ -62,14 +65,14 @@ describe('endpoints', () => {
     const route = { ...ROUTE, variants: split(500) }
     const table = compileTable(snapshotOf([route], { upstreams }), live())
     const [stable, canary] = table.byName.get('shop')!.variants
-    expect(canary!.endpoints[0]).toBe(stable!.endpoints[0])
+    expect(canary!.upstream.endpoints[0]).toBe(stable!.upstream.endpoints[0])
   })
 
   test('that no snapshot names any more are retired', () => {
     const endpoints = new EndpointSet()
     const [variant] = tableOf([ROUTE], endpoints).byName.get('shop')!.variants
     compileTable(snapshotOf([], { upstreams: [] }), live(endpoints))
-    expect(variant!.endpoints[0]!.isRetired).toBe(true)
+    expect(variant!.upstream.endpoints[0]!.isRetired).toBe(true)
   })
 })
 
@@ -84,5 +87,10 @@ test('what holds for every request is in the table', () => {
 })
 
 function live(endpoints = new EndpointSet()): LiveState {
-  return { endpoints, rings: new SettlementRings(new Uint32Array(0)) }
+  return {
+    endpoints,
+    rings: new SettlementRings(new Uint32Array(0)),
+    random: Math.random,
+    flags: NO_FLAGS,
+  }
 }

@@ -12,6 +12,19 @@ import { SecureEndpoint } from './dial.ts'
 import { SessionPool } from './session-pool.ts'
 import type { Upstream, UpstreamUser } from './upstream.ts'
 
+/** What became of one attempt at a request, as the endpoint is to blame for it. */
+export type AttemptResult =
+  /** Any answer but 5xx, whole. */
+  | 'ok'
+  | 'serverError'
+  | 'connectFailure'
+  | 'reset'
+  | 'timeout'
+  /** An answer that is malformed, or broke off. */
+  | 'badAnswer'
+  /** Given up by us or by the client: nothing is known. */
+  | 'cancelled'
+
 export class Endpoint {
   readonly id: string
   readonly host: string
@@ -55,6 +68,15 @@ export class Endpoint {
     const isFull = this.connectionCount >= context.table.limits.upstreamConnections
     if (isFull && !this.closeOldest()) return null
     return new UpstreamConnection(context, this, user)
+  }
+
+  /**
+   * What became of an attempt that `open` began; once for each. `latencyUs`: from the request's sending to the answer's
+   * head, or to the failure.
+   */
+  note(result: AttemptResult, latencyUs: number): void {
+    void result
+    void latencyUs
   }
 
   /** Keeps a connection for the next request. */
