@@ -16,6 +16,7 @@ import type {
 } from '../../proxy/snapshot.ts'
 import type { Fault } from './fault.ts'
 import type { AnalysisEntry } from './schema-analysis.ts'
+import type { HealthCheckConfig } from './schema-health.ts'
 import type { ServerConfig } from './servers.ts'
 
 /** As the threads know it, without the keys that each process makes for itself. */
@@ -34,6 +35,8 @@ export interface AccessLogConfig extends Omit<AccessLog, 'mode'> {
 export interface UpstreamConfig {
   readonly name: string
   readonly endpoints: readonly EndpointConfig[]
+  /** Null: Sluice does not ask. */
+  readonly healthCheck: HealthCheckConfig | null
 }
 
 export interface RouteConfig {

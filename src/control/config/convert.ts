@@ -36,7 +36,7 @@ export function toConfig(
     upstreams: new Map(
       Object.entries(content.upstreams).map(([name, entry]) => [
         name,
-        { name, endpoints: toEndpoints(entry, files) },
+        { name, endpoints: toEndpoints(entry, files), healthCheck: entry.healthCheck ?? null },
       ]),
     ),
     routes: content.routes.map(toRoute),

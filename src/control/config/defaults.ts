@@ -81,6 +81,18 @@ export const TIMEOUTS = {
   tunnelDrain: { min: GRAIN_MS, max: HOUR, default: MINUTE },
 } as const satisfies Record<string, Setting>
 
+/** Of active health checks; durations in milliseconds. */
+export const HEALTH = {
+  /** With the thresholds below a dead endpoint is out in about 5 s; passive ejection is faster where there are requests. */
+  interval: { min: GRAIN_MS, max: HOUR, default: 2 * SECOND },
+  /** A health page that takes a second says something itself. */
+  timeout: { min: 50, max: 5 * MINUTE, default: SECOND },
+  /** As HAProxy's `rise`. */
+  healthyAfter: { min: 1, max: 100, default: 2 },
+  /** As HAProxy's `fall`: one lost packet, or one long pause of a collector, takes nobody out. */
+  unhealthyAfter: { min: 1, max: 100, default: 3 },
+} as const satisfies Record<string, Setting>
+
 /** Answers that count as errors: those by which a server says that it failed. */
 export const ERROR_STATUSES = ['5xx']
 /** Those whose HTTP equal is 5xx (google.rpc.Code), so that both kinds of services are judged alike. */

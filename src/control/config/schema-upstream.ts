@@ -5,6 +5,7 @@ import { ENDPOINT_PATTERN, readEndpoint, readServerName } from './address.ts'
 import { ENTRIES } from './defaults.ts'
 import { choice, flag, text } from './leaf.ts'
 import { readFileName } from './names.ts'
+import { HealthCheck } from './schema-health.ts'
 import { customIssue, list, section } from './section.ts'
 
 const Url = text(
@@ -52,4 +53,5 @@ export const Upstream = section({
   ),
   protocol: Protocol.prefault('http1'),
   tls: UpstreamTls.optional(),
+  healthCheck: HealthCheck.optional(),
 }).describe('One version of a service.')

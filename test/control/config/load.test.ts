@@ -67,7 +67,9 @@ test('what a file leaves out has the documented default', () => {
       drainTimeoutMs: 30_000,
       accessLog: { mode: 'off', ratio: 0.01, path: '-' },
     },
-    upstreams: new Map([['a', { name: 'a', endpoints: [endpoint('127.0.0.1', 9001)] }]]),
+    upstreams: new Map([
+      ['a', { name: 'a', endpoints: [endpoint('127.0.0.1', 9001)], healthCheck: null }],
+    ]),
     routes: [
       {
         name: 'shop',

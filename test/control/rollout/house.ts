@@ -72,7 +72,7 @@ export function configOf(
       drainTimeoutMs: 1_000,
       accessLog: { mode: 'off', ratio: 0, path: '-' },
     },
-    upstreams: new Map(upstreams.map((name) => [name, { name, endpoints }])),
+    upstreams: new Map(upstreams.map((name) => [name, { name, endpoints, healthCheck: null }])),
     routes,
     control: { host: '127.0.0.1', port: 0, logLevel: 'info', tokens: [] },
     store: { path: ':memory:' },

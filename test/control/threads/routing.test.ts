@@ -69,6 +69,7 @@ test('endpoints that are reached differently have different ids', () => {
       { ...at, protocol: 'http2', tls },
       { ...at, protocol: 'http2', tls: { ...tls, serverName: 'b' } },
     ],
+    healthCheck: null,
   } as const
   const config = { ...CONFIG, upstreams: new Map([['a', upstream]]), routes: [] }
   const [compiled] = compileSnapshot(config, [], {
