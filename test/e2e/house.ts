@@ -46,7 +46,8 @@ function makeFolder(): string {
   return folder
 }
 
-function sumOf(text: string, name: string, label: string): number {
+/** Sums a metric's rows whose labels have that text, in what `/metrics` answers. */
+export function sumOf(text: string, name: string, label = ''): number {
   return text
     .split('\n')
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
@@ -54,7 +55,8 @@ function sumOf(text: string, name: string, label: string): number {
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
 
-function residentBytes(pid: number): number {
+/** Linux only. */
+export function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
 }

@@ -17,7 +17,8 @@ import { expand, type HostileCase } from './cases.ts'
 import { Answers, FrameReader } from './frames.ts'
 import type { Outcome } from './outcome.ts'
 import { NEXT, type Recorder } from './recorder.ts'
-import type { Facing, ListenerName, Reading, Target } from './target.ts'
+import type { Stage } from './play.ts'
+import type { ListenerName, Reading, Target } from './target.ts'
 
 const QUIET_PINGS = 6
 
@@ -43,17 +44,38 @@ export class Bench {
   readonly #target: Target
   readonly #recorder: Recorder
   readonly #startMs = performance.now()
+  readonly #isCounted: boolean
   #before: Reading
+  #errorsBefore = 0
   #isCollected = false
 
-  static async start(target: Target, recorder: Recorder, facing: Facing): Promise<Bench> {
-    return new Bench(target, recorder, await target.face(recorder, facing))
+  static async start(
+    { target, facing }: Stage,
+    recorder: Recorder,
+    one: HostileCase,
+  ): Promise<Bench> {
+    const bench = new Bench(target, recorder, {
+      before: await target.face(recorder, facing),
+      isCounted: one.assert?.countsAsError !== undefined,
+    })
+    bench.#errorsBefore = await bench.#errorCount()
+    return bench
   }
 
-  private constructor(target: Target, recorder: Recorder, before: Reading) {
+  private constructor(
+    target: Target,
+    recorder: Recorder,
+    { before, isCounted }: { before: Reading; isCounted: boolean },
+  ) {
     this.#target = target
     this.#recorder = recorder
     this.#before = before
+    this.#isCounted = isCounted
+  }
+
+  /** 0 where no case asks for it. */
+  async #errorCount(): Promise<number> {
+    return this.#isCounted ? await this.#target.errorCount() : 0
   }
 
   /** From now on memory is compared with that of now, without what is no longer used. */
@@ -128,7 +150,8 @@ export class Bench {
     const isClosed = reader.ending !== 'open'
     const elapsedMs = performance.now() - this.#startMs
     const reading = this.#isCollected ? await this.#target.collect() : await this.#target.ping()
-    const { residentBytes, eventLoopDelayMs, counts } = reading
+    const { residentBytes, eventLoopDelayMs } = reading
+    const errorCount = (await this.#errorCount()) - this.#errorsBefore
     const { text: upstreamText, mostConcurrent, faults } = this.#recorder
     const other = await connectClient(this.#target.port('http1'))
     const plain = await other.get(NEXT)
@@ -147,20 +170,8 @@ export class Bench {
       isReused: requests.some((one) => one.connection === next?.connection),
       rssGrowthBytes: residentBytes - this.#before.residentBytes,
       eventLoopDelayMs,
-      counts: countsSince(this.#before, counts),
+      errorCount,
     }
-  }
-}
-
-function countsSince(before: Reading, now: Reading['counts']): Reading['counts'] {
-  if (now === null || before.counts === null) return null
-  const had = before.counts
-  return {
-    started: now.started - had.started,
-    finished: now.finished - had.finished,
-    errors: now.errors - had.errors,
-    clientAborts: now.clientAborts - had.clientAborts,
-    upstreamFailures: now.upstreamFailures - had.upstreamFailures,
   }
 }
 

@@ -3,7 +3,6 @@
 import { expect } from 'vitest'
 import type { Head } from '../proxy/exchange/message.ts'
 import type { HostileCase } from './cases.ts'
-import type { Counts } from './proxy-process.ts'
 
 /** One request as an upstream got it, over either version. */
 export interface Recorded {
@@ -39,8 +38,8 @@ export interface Outcome {
   readonly rssGrowthBytes: number
   readonly eventLoopDelayMs: number
   readonly elapsedMs: number
-  /** What the proxy has counted for the variant since the case began; null where that cannot be seen. */
-  readonly counts: Counts | null
+  /** What the proxy has counted as errors for the variant since the case began; 0 where no case asks. */
+  readonly errorCount: number
 }
 
 /** Whether the outcome is what a word of `expect` names. */

@@ -11,21 +11,24 @@ import { Bench, connectHttp2, type Http2Listener } from './bench.ts'
 import { expand, type HostileCase } from './cases.ts'
 import { PREFACE } from './frames.ts'
 import type { Outcome } from './outcome.ts'
-import { Http2Recorder, type Recorder } from './recorder.ts'
+import type { Recorder } from './recorder.ts'
 import type { Facing, ListenerName, Target } from './target.ts'
 
 const FLOOD_NOTICED_MS = 500
 const CUT_COUNT = 24
-const HTTP1: Facing = { protocol: 'http1', isTrusted: false }
 
-export type Play = (one: HostileCase, target: Target) => Promise<Outcome>
+export interface Stage {
+  readonly target: Target
+  readonly facing: Facing
+}
 
-/** Plays a hostile client over HTTP/1.1, or one that is, in front of an upstream that speaks `protocol`. */
-export function playClient(listener: ListenerName, protocol: Facing['protocol'] = 'http1'): Play {
-  return async (one, target) => {
-    const recorder = await record(one, target, protocol)
-    const isTrusted = listener === 'proxied'
-    const bench = await Bench.start(target, recorder, { protocol, isTrusted })
+export type Play = (one: HostileCase, stage: Stage) => Promise<Outcome>
+
+/** Plays a hostile client over HTTP/1.1, or one that is. */
+export function playClient(listener: ListenerName): Play {
+  return async (one, stage) => {
+    const { target } = stage
+    const bench = await Bench.start(stage, await record(one, stage), one)
     const proxyName = one.template === undefined ? '' : await bench.findProxyName(listener)
     const client = await connectClient(target.port(listener))
     client.send(expand(one, proxyName).bytes)
@@ -41,16 +44,10 @@ export function playClient(listener: ListenerName, protocol: Facing['protocol'] 
 }
 
 /** Plays a hostile client over HTTP/2: with prior knowledge, or agreed on by ALPN. `isCut`: its bytes come in small pieces. */
-export function playHttp2Client(
-  listener: Http2Listener,
-  {
-    isCut = false,
-    protocol = 'http1',
-  }: Partial<Pick<Facing, 'protocol'>> & { isCut?: boolean } = {},
-): Play {
-  return async (one, target) => {
-    const recorder = await record(one, target, protocol)
-    const bench = await Bench.start(target, recorder, { ...HTTP1, protocol })
+export function playHttp2Client(listener: Http2Listener, { isCut = false } = {}): Play {
+  return async (one, stage) => {
+    const { target } = stage
+    const bench = await Bench.start(stage, await record(one, stage), one)
     if (one.assert?.repeat !== undefined) {
       await bench.repeat(one, listener, Math.ceil(one.assert.repeat / 4))
       await bench.forget()
@@ -71,39 +68,28 @@ export function playHttp2Client(
 }
 
 /** Plays a hostile upstream, and asks once more to see whether its connection is used again. */
-export const playUpstream: Play = async (one, target) => {
+export const playUpstream: Play = async (one, stage) => {
   const { bytes, again } = expand(one)
-  const recorder = await target.record(async (received) => {
+  const recorder = await stage.target.record(async (received) => {
     received.send(bytes)
     if (again.length > 0) await pour(received.socket, again)
     if (one.then === 'fin') received.end()
     if (one.then === 'rst') received.reset()
   })
-  return playRequest(one, { target, recorder, protocol: 'http1' })
+  return playRequest(one, stage, recorder)
 }
 
 /** As `playUpstream`, over HTTP/2. */
-export const playHttp2Upstream: Play = async (one, target) => {
-  const recorder = await recordHttp2(one.raw)
-  return playRequest(one, { target, recorder, protocol: 'http2' })
+export const playHttp2Upstream: Play = async (one, stage) =>
+  playRequest(one, stage, await stage.target.recordHttp2(one.raw))
+
+function record(one: HostileCase, { target, facing }: Stage): Promise<Recorder> {
+  return facing.protocol === 'http1' ? target.record(scriptOf(one)) : target.recordHttp2('')
 }
 
-function record(one: HostileCase, target: Target, protocol: string): Promise<Recorder> {
-  return protocol === 'http1' ? target.record(scriptOf(one)) : recordHttp2('')
-}
-
-async function recordHttp2(raw: string): Promise<Http2Recorder> {
-  const recorder = new Http2Recorder(raw)
-  await recorder.listen()
-  return recorder
-}
-
-async function playRequest(
-  one: HostileCase,
-  { target, recorder, protocol }: { target: Target; recorder: Recorder } & Pick<Facing, 'protocol'>,
-): Promise<Outcome> {
-  const bench = await Bench.start(target, recorder, { ...HTTP1, protocol })
-  const client = await connectClient(target.port('http1'))
+async function playRequest(one: HostileCase, stage: Stage, recorder: Recorder): Promise<Outcome> {
+  const bench = await Bench.start(stage, recorder, one)
+  const client = await connectClient(stage.target.port('http1'))
   if (one.client === 'no-read') client.reader.hold()
   client.send(one.request ?? '')
   // The upstream's silence ends by a timeout.

@@ -141,15 +141,21 @@ interface Stream {
  * answered well.
  */
 export class Http2Recorder extends Recorder {
-  readonly #settings: string
-  readonly #answer: string
-  readonly #entries: Stream[] = []
+  #settings = ''
+  #answer = ''
+  #entries: Stream[] = []
   #connectionCount = 0
   #hasAnswered = false
-  readonly faults: unknown[] = []
+  faults: unknown[] = []
 
-  constructor(raw: string) {
-    super()
+  /** Begins anew, with nothing recorded. */
+  play(raw: string): void {
+    this.disconnect()
+    this.byteCount = 0
+    this.mostConcurrent = 0
+    this.faults = []
+    this.#entries = []
+    this.#connectionCount = 0
     const settingsBytes = leadingSettingsBytes(raw)
     this.#settings = raw.slice(0, settingsBytes) || frame(SETTINGS, { stream: 0 })
     this.#answer = raw.slice(settingsBytes)

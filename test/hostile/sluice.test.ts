@@ -1,28 +1,28 @@
-/** The cases once more, against the real process with two threads: what one of them does the other sees. */
+/** All cases once more, against the real process with two threads: what one of them does the other sees. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { playClient, playHttp2Client, playUpstream } from './play.ts'
 import { SluiceTarget } from './sluice-target.ts'
-import { runSuites } from './suites.ts'
+import { HTTP2, PLAIN, runSuites, TRUSTED } from './suites.ts'
+import type { Facing } from './target.ts'
+
+/** What a process faces stands in its configuration, so that each has its own. */
+const FACINGS = [PLAIN, HTTP2, TRUSTED]
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-hostile-'))
-let sluice: SluiceTarget
+async function start(facing: Facing, index: number): Promise<readonly [Facing, SluiceTarget]> {
+  return [facing, await SluiceTarget.start(join(folder, String(index)), facing)]
+}
+
+let targets: ReadonlyMap<Facing, SluiceTarget> = new Map()
 beforeAll(async () => {
-  sluice = await SluiceTarget.start(folder)
+  targets = new Map(await Promise.all(FACINGS.map(start)))
 })
 afterAll(async () => {
-  await sluice.end()
+  for (const target of targets.values()) await target.end()
   rmSync(folder, { recursive: true })
 })
 
-runSuites(
-  [
-    { title: 'clients over HTTP/1.1', side: 'client-h1', play: playClient('http1') },
-    { title: 'clients over HTTP/2 alone', side: 'client-h2', play: playHttp2Client('http2') },
-    { title: 'upstreams over HTTP/1.1', side: 'upstream-h1', play: playUpstream },
-  ],
-  () => sluice,
-)
+runSuites((facing) => targets.get(facing)!)

@@ -7,8 +7,8 @@ import { onTestFinished } from 'vitest'
 import { LISTENER, snapshotOf } from '../proxy/exchange/proxy.ts'
 import type { Script } from '../proxy/exchange/upstream.ts'
 import type { Limits, Listener, Timeouts } from '../../src/proxy/snapshot.ts'
-import type { Command, Counts, Health } from './proxy-process.ts'
-import { Http1Recorder, type Recorder } from './recorder.ts'
+import type { Command, Health } from './proxy-process.ts'
+import { Http1Recorder, Http2Recorder, type Recorder } from './recorder.ts'
 
 export type ListenerName = 'http1' | 'http2' | 'both' | 'tls' | 'proxied'
 
@@ -16,7 +16,6 @@ export type ListenerName = 'http1' | 'http2' | 'both' | 'tls' | 'proxied'
 export interface Reading {
   readonly residentBytes: number
   readonly eventLoopDelayMs: number
-  readonly counts: Counts | null
   readonly bugs: readonly string[]
 }
 
@@ -32,6 +31,8 @@ export interface Target {
   port(name: ListenerName): number
   /** Resolves with an upstream that answers by the script, with nothing recorded yet. */
   record(script: Script): Promise<Http1Recorder>
+  /** As `record`, over HTTP/2; `raw` is its answer. */
+  recordHttp2(raw: string): Promise<Http2Recorder>
   /** From now on all requests go to that upstream. */
   face(recorder: Recorder, facing: Facing): Promise<Reading>
   /** Answered after the proxy has read everything that had arrived. */
@@ -40,6 +41,8 @@ export interface Target {
   pass(byMs: number): Promise<void>
   /** Frees what is not used, so that memory can be compared. */
   collect(): Promise<Reading>
+  /** Requests that were errors, so far. */
+  errorCount(): Promise<number>
 }
 
 /** What is due by a timeout is due within this time; nothing else is waited for. */
@@ -117,6 +120,13 @@ export class ProxyProcess implements Target {
     return recorder
   }
 
+  async recordHttp2(raw: string): Promise<Http2Recorder> {
+    const recorder = new Http2Recorder()
+    recorder.play(raw)
+    await recorder.listen()
+    return recorder
+  }
+
   face(recorder: Recorder, { protocol, isTrusted }: Facing): Promise<Health> {
     onTestFinished(() => recorder.close())
     const { timeouts, limits } = this.#settings
@@ -140,6 +150,10 @@ export class ProxyProcess implements Target {
 
   collect(): Promise<Health> {
     return this.ask({ type: 'collect' })
+  }
+
+  async errorCount(): Promise<number> {
+    return (await this.ping()).counts.errors
   }
 
   /** False once it has died. */
