@@ -77,6 +77,11 @@ export const LAST_FORWARD: Failure = failure(200, '', 'Max-Forwards was 0')
 export const UPSTREAM_FAILURES = {
   unavailable: failure(503, 'destination_unavailable', 'the upstream has no endpoint'),
   connectionLimit: failure(503, 'connection_limit_reached', 'too many connections to the upstream'),
+  overflow: failure(
+    503,
+    'connection_limit_reached',
+    'the upstream has as many requests as it may have at a time',
+  ),
   dns: failure(502, 'dns_error', 'the address of the upstream was not found'),
   refused: failure(502, 'connection_refused', 'the upstream refused the connection'),
   connectTimeout: failure(

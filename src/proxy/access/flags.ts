@@ -35,6 +35,7 @@ export interface Reasons {
 const OF_FAILURE: Readonly<Record<UpstreamFailure, string>> = {
   unavailable: 'UH',
   connectionLimit: 'UO',
+  overflow: 'UO',
   dns: 'DF',
   refused: 'UF',
   connectTimeout: 'UF',
