@@ -19,7 +19,7 @@ export interface EndpointReport {
 export interface EndpointEjection {
   /** Such as `consecutive5xx`. */
   readonly reason: string
-  /** Milliseconds of the thread's monotonic clock. */
+  /** Milliseconds since 1970, as `untilMs`: threads' own clocks begin at different times. */
   readonly sinceMs: number
   readonly untilMs: number
   /** How often it was ejected of late; the time out grows with it. */
