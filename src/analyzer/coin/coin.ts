@@ -77,6 +77,15 @@ export class Coin {
     return this.#lnEvidence
   }
 
+  /** ln E as it would be if those counts came next; they need not be whole. */
+  lnEvidenceAfter(odds: number, counts: CoinCounts): number {
+    const next = new Coin(this.#bets)
+    next.#lnWealth.set(this.#lnWealth)
+    next.#isStale = true
+    next.bet(odds, counts)
+    return next.lnEvidence
+  }
+
   /** What `new Coin` goes on from, to the last bit. */
   save(): SavedCoin {
     return Array.from(this.#lnWealth, (wealth) => (wealth === -Infinity ? null : wealth))

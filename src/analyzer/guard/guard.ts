@@ -131,6 +131,11 @@ export class Guard {
     return this.#joint('warn').ln
   }
 
+  /** Whether requests do not fall by their weights, so that no comparison can be trusted. */
+  get isCoinBroken(): boolean {
+    return this.#isCoinBroken
+  }
+
   /** Counts what settled in a tick, without putting it into words. Returns what has been decided so far. */
   add(counts: TickCounts): Decision | null {
     assertCounts(counts, this.#config.isSticky)

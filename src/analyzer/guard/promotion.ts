@@ -29,14 +29,21 @@ export class Promotion {
     this.#isReached = saved?.isReached ?? false
   }
 
-  add(epoch: EpochCounts, isSticky: boolean): void {
-    const odds = epoch.weightBp / (10_000 - epoch.weightBp)
-    this.#coin.bet(odds, isSticky ? unitCounts(epoch) : requestCounts(epoch))
+  /** Returns what it bet on. */
+  add(epoch: EpochCounts, isSticky: boolean): CoinCounts {
+    const counts = isSticky ? unitCounts(epoch) : requestCounts(epoch)
+    this.#coin.bet(oddsOf(epoch.weightBp), counts)
+    return counts
   }
 
   /** Whether the evidence is enough, or ever was. */
   decide(): void {
     this.#isReached ||= this.#coin.lnEvidence >= this.#lnLimit
+  }
+
+  /** Whether it would be enough if those counts came next; they need not be whole. */
+  isReachedAfter(weightBp: number, counts: CoinCounts): boolean {
+    return this.#coin.lnEvidenceAfter(oddsOf(weightBp), counts) >= this.#lnLimit
   }
 
   evidence(): PromotionEvidence {
@@ -50,6 +57,31 @@ export class Promotion {
   save(): SavedPromotion {
     return { coin: this.#coin.save(), isReached: this.#isReached }
   }
+}
+
+/**
+ * Returns how many requests of a canary that fails none are evidence enough where stable fails none either. Each of them
+ * tells the same at any weight.
+ */
+export function leastGoodCount(config: NonNullable<GuardConfig['promotion']>): number {
+  const coin = new Coin(passBets(config))
+  coin.invest(1)
+  const lnLimit = -Math.log(config.beta)
+  const lnAfter = (count: number) =>
+    coin.lnEvidenceAfter(1, { canaryBadCount: 0, canaryOkCount: count, stableBadCount: 0 })
+  let [low, high] = [0, 1]
+  while (lnAfter(high) < lnLimit) [low, high] = [high, high * 2]
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (lnAfter(middle) < lnLimit) low = middle
+    else high = middle
+  }
+  return high
+}
+
+/** Canary to stable. */
+function oddsOf(weightBp: number): number {
+  return weightBp / (10_000 - weightBp)
 }
 
 function requestCounts({ canary, stable }: EpochCounts): CoinCounts {

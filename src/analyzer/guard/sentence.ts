@@ -15,6 +15,7 @@ import type {
   RatioEvidence,
 } from './evidence.ts'
 import type { SideCounts } from './onset.ts'
+import type { StepEvidence } from './step-promotion.ts'
 import { duration, percent, plural, power, thousands } from './words.ts'
 
 const VERBS: Record<Action, string> = { abort: 'aborts', pause: 'pauses', warn: 'warns' }
@@ -41,6 +42,19 @@ export function explain(evidence: GuardEvidence): string {
   return evidence.log10 >= WORTH_A_WORD
     ? explainSuspicion(evidence, lead)
     : explainSilence(evidence)
+}
+
+/** Returns what a step that waits for evidence has of it, and how soon it could have the rest. */
+export function explainStep(evidence: StepEvidence): string {
+  const { log10, limitLog10, againstLog10, againstLimitLog10, isReached, leastMs } = evidence
+  const so = `evidence that the canary is good ${power(log10)} to one of ${power(limitLog10)}`
+  if (isReached && !evidence.isEnough) {
+    return `${so}, but ${power(againstLog10)} that it is not, and that must be below ${power(againstLimitLog10)}`
+  }
+  if (isReached) return so
+  return leastMs === null
+    ? `${so}; at the present traffic it cannot be told when there is enough`
+    : `${so}; if it fails no more, enough of it takes ${duration(leastMs)} at the present traffic`
 }
 
 function explainDecision(evidence: GuardEvidence, decision: Decision): string {
@@ -90,6 +104,11 @@ function describe(evidence: GuardEvidence, { name, parts, leadIndex }: CheckEvid
   return `in the last ${duration(sinceMs)} ${compare(about, part, recent)}`
 }
 
+/** Whether a comparison counts units and not requests. The limit of `slo` is one of requests. */
+export function countsUnits({ tolerance }: PartEvidence, isSticky: boolean): boolean {
+  return isSticky && tolerance.rho > 0
+}
+
 interface Subject {
   readonly name: CheckName
   readonly isSticky: boolean
@@ -99,8 +118,7 @@ function compare(subject: Subject, part: PartEvidence, counts: SideCounts): stri
   const { name } = subject
   if (name === 'latency') return compareLatency(subject, part, counts)
   const { tolerance } = part
-  // The limit of `slo` is one of requests.
-  const word = subject.isSticky && tolerance.rho > 0 ? 'units' : 'requests'
+  const word = countsUnits(part, subject.isSticky) ? 'units' : 'requests'
   const of = sharesOf(counts, word === 'units')
   const sides = `${of.canary(`canary ${word} ${BAD[name]}`)}, ${of.stable('of stable')}`
   return tolerance.rho === 0

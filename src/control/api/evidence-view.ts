@@ -2,13 +2,15 @@
 
 import { z } from 'zod'
 import { ACTIONS } from '../../analyzer/guard/config.ts'
-import type { CheckEvidence, Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
+import type { CheckEvidence, Decision } from '../../analyzer/guard/evidence.ts'
+import { countsUnits } from '../../analyzer/guard/sentence.ts'
+import type { Opinion } from '../judge/judge.ts'
 
 const count = z.int().min(0)
 const CHECK_NAMES = ['failed', 'clientErrors', 'slo', 'latency'] as const
 const DECIDERS = [...CHECK_NAMES, 'ratio'] as const
 const log10 = z.number().meta({ description: 'Decimal logarithm: 3 is a thousand to one' })
-const Side = z.object({ requests: count, bad: count })
+const Side = z.object({ count, bad: count })
 
 export const DecisionView = z
   .object({
@@ -45,6 +47,9 @@ export const EvidenceView = z
           .number()
           .nullable()
           .meta({ description: 'Seconds from which on the canary counts as slow' }),
+        counted: z.enum(['requests', 'units']).meta({
+          description: 'What `canary` and `stable` count; a unit is a user, counted once',
+        }),
         canary: Side,
         stable: Side,
       }),
@@ -63,6 +68,24 @@ export const EvidenceView = z
       .object({ evidence: log10, limit: log10, isReached: z.boolean() })
       .nullable()
       .meta({ description: 'Evidence that the canary is good' }),
+    step: z
+      .object({
+        sentence: z.string(),
+        evidence: log10,
+        limit: log10,
+        isEnough: z.boolean().meta({
+          description: 'The limit was reached, and there is little evidence against the canary',
+        }),
+        leastSeconds: z.number().nullable().meta({
+          description:
+            'How long it takes at the least, if the canary fails no more; null: without traffic',
+        }),
+      })
+      .nullable()
+      .meta({
+        description:
+          'The same since the step began, where that waits for it (`advance: onEvidence`)',
+      }),
     requestsPerSecond: z.number(),
     earliest: z
       .object({
@@ -78,6 +101,8 @@ export const EvidenceView = z
   .meta({ id: 'Evidence' })
 export type EvidenceView = z.output<typeof EvidenceView>
 
+type Viewed = Pick<Opinion, 'evidence' | 'sentence' | 'step'>
+
 export function viewDecision(
   { action, by, log10: reached, limitLog10 }: Decision,
   sentence: string,
@@ -85,7 +110,7 @@ export function viewDecision(
   return { action, by, evidence: reached, limit: limitLog10, sentence }
 }
 
-export function viewEvidence(evidence: GuardEvidence, sentence: string): EvidenceView {
+export function viewEvidence({ evidence, sentence, step }: Viewed): EvidenceView {
   const { decision, ratio, promotion, traffic, earliest } = evidence
   return {
     sentence,
@@ -93,7 +118,7 @@ export function viewEvidence(evidence: GuardEvidence, sentence: string): Evidenc
     limit: evidence.limitLog10,
     weighsMost: evidence.weighsMost,
     decision: decision === null ? null : { action: decision.action, by: decision.by },
-    checks: evidence.checks.map(viewCheck),
+    checks: evidence.checks.map((check) => viewCheck(check, evidence.isSticky)),
     splitter:
       ratio === null
         ? null
@@ -112,6 +137,7 @@ export function viewEvidence(evidence: GuardEvidence, sentence: string): Evidenc
             limit: promotion.limitLog10,
             isReached: promotion.isReached,
           },
+    step: viewStep(step),
     requestsPerSecond: traffic.requestsPerSecond,
     earliest: {
       check: earliest.check,
@@ -121,8 +147,16 @@ export function viewEvidence(evidence: GuardEvidence, sentence: string): Evidenc
   }
 }
 
-function viewCheck(check: CheckEvidence): EvidenceView['checks'][number] {
-  const { quantile, threshold, totals } = check.parts[check.leadIndex]!
+function viewStep(step: Opinion['step']): EvidenceView['step'] {
+  if (step === null) return null
+  const { sentence, log10: reached, limitLog10, isEnough, leastMs } = step
+  const leastSeconds = leastMs === null ? null : leastMs / 1_000
+  return { sentence, evidence: reached, limit: limitLog10, isEnough, leastSeconds }
+}
+
+function viewCheck(check: CheckEvidence, isSticky: boolean): EvidenceView['checks'][number] {
+  const part = check.parts[check.leadIndex]!
+  const { quantile, threshold, totals } = part
   return {
     name: check.name,
     action: check.action,
@@ -131,7 +165,8 @@ function viewCheck(check: CheckEvidence): EvidenceView['checks'][number] {
     limit: check.limitLog10,
     quantile,
     slowerThan: threshold === null ? null : threshold.canaryUs / 1_000_000,
-    canary: { requests: totals.canaryCount, bad: totals.canaryBadCount },
-    stable: { requests: totals.stableCount, bad: totals.stableBadCount },
+    counted: countsUnits(part, isSticky) ? 'units' : 'requests',
+    canary: { count: totals.canaryCount, bad: totals.canaryBadCount },
+    stable: { count: totals.stableCount, bad: totals.stableBadCount },
   }
 }

@@ -13,7 +13,9 @@ import { faulty } from './faults.ts'
 import type { Once } from './idempotency.ts'
 import { answerCreated, findRollout } from './lookup.ts'
 import { readPlan } from '../rollout/plan.ts'
+import type { Rollout } from '../rollout/state.ts'
 import { undecidable } from '../rollout/undecidable.ts'
+import { waitsForEvidence } from '../rollout/walk.ts'
 import { AnalysisView, PHASES, RolloutList, RolloutView, StartedView } from './schema.ts'
 import { StartBody } from './start-body.ts'
 import { viewAnalysis, viewRollout } from './view.ts'
@@ -36,6 +38,13 @@ export function rolloutRoutes(
   once: Once,
 ): void {
   const { engine, clock } = deps
+  /** With what is known of it only now, where that holds it. */
+  const viewNow = (rollout: Rollout) =>
+    viewRollout(
+      rollout,
+      clock.nowMs(),
+      'deadlineMs' in rollout && waitsForEvidence(rollout) ? engine.analysis(rollout.id) : null,
+    )
 
   app.post(
     '/v1/rollouts',
@@ -121,7 +130,7 @@ export function rolloutRoutes(
         .filter((rollout) => route === undefined || rollout.route === route)
         .filter((rollout) => phase === undefined || rollout.phase === phase)
         .slice(0, limit)
-      return { rollouts: rollouts.map((rollout) => viewRollout(rollout, clock.nowMs())) }
+      return { rollouts: rollouts.map((rollout) => viewNow(rollout)) }
     },
   )
 
@@ -143,7 +152,7 @@ export function rolloutRoutes(
     (request, reply) => {
       const rollout = findRollout(engine, request.params.id)
       void reply.header('etag', etagOf(rollout.generation))
-      return viewRollout(rollout, clock.nowMs())
+      return viewNow(rollout)
     },
   )
 

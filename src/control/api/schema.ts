@@ -46,7 +46,14 @@ const StepView = z
     z.object({ setWeight: percent }),
     z.object({
       pause: z.object({
-        duration: z.string().optional().meta({ description: 'Left out: until somebody promotes' }),
+        duration: z.string().optional().meta({
+          description: 'Left out: until somebody promotes, or there is evidence',
+        }),
+        advance: z.enum(['onEvidence']).optional(),
+        dwell: z
+          .string()
+          .optional()
+          .meta({ description: 'The least time before evidence ends it' }),
       }),
     }),
     z.object({ bake: z.object({ duration: z.string() }) }),
@@ -76,7 +83,9 @@ export const RolloutView = z
     holding: z
       .object({
         why: z.string(),
-        until: instant.nullable().meta({ description: 'Null: until somebody acts' }),
+        until: instant.nullable().meta({
+          description: 'Null: until somebody acts, or something comes that `why` tells of',
+        }),
         waysOut: z.array(z.enum(WAYS_OUT)),
       })
       .nullable()

@@ -18,10 +18,17 @@ const Step = z
       .meta({ minimum: 0, maximum: 100, description: 'Percent, with up to two decimals' }),
     pause: z
       .strictObject({
-        duration: z
-          .string()
-          .optional()
-          .meta({ description: 'Such as `2m`; left out: until somebody promotes' }),
+        duration: z.string().optional().meta({
+          description:
+            'Such as `2m`; left out: until somebody promotes, or there is evidence. With `advance` the longest time: whichever comes first ends it',
+        }),
+        advance: z.enum(['onEvidence']).optional().meta({
+          description:
+            'The step ends as soon as there is evidence that the canary is good, and holds without it',
+        }),
+        dwell: z.string().optional().meta({
+          description: 'With `advance`: the least time before evidence ends it; default 30s',
+        }),
       })
       .optional(),
     bake: z

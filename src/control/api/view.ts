@@ -4,17 +4,23 @@
  */
 
 import type { Analysis } from '../rollout/engine.ts'
-import type { Plan, Rollout } from '../rollout/state.ts'
+import type { Plan, Rollout, Step } from '../rollout/state.ts'
 import type { AnalysisView, RolloutView } from './schema.ts'
 import { viewEvidence } from './evidence-view.ts'
 import { formatDuration } from '../duration.ts'
 import { allowed } from '../rollout/actions.ts'
 import { hasGuard } from '../rollout/guard.ts'
 import { describePosition, describeStep, numberStep } from '../rollout/sentence.ts'
+import { dwellMsOf } from '../rollout/walk.ts'
 
 type Live = Extract<Rollout, { phase: 'progressing' | 'baking' }>
 
-export function viewRollout(rollout: Rollout, nowMs: number): RolloutView {
+/** `analysis`: what the guard says of it now; left out where only the state is told. */
+export function viewRollout(
+  rollout: Rollout,
+  nowMs: number,
+  analysis: Pick<Analysis, 'opinion'> | null = null,
+): RolloutView {
   return {
     id: rollout.id,
     route: rollout.route,
@@ -24,7 +30,7 @@ export function viewRollout(rollout: Rollout, nowMs: number): RolloutView {
     phase: rollout.phase,
     step: viewStep(rollout),
     weight: weightOf(rollout),
-    holding: holdingOf(rollout, nowMs),
+    holding: holdingOf(rollout, nowMs, analysis),
     verdict: viewVerdict(rollout),
     reason: 'reason' in rollout ? rollout.reason : null,
     generation: rollout.generation,
@@ -69,7 +75,11 @@ function viewStep(rollout: Rollout): RolloutView['step'] {
   return { index, count, type: step.type, description: describeStep(step) }
 }
 
-function holdingOf(rollout: Rollout, nowMs: number): RolloutView['holding'] {
+function holdingOf(
+  rollout: Rollout,
+  nowMs: number,
+  analysis: Pick<Analysis, 'opinion'> | null,
+): RolloutView['holding'] {
   switch (rollout.phase) {
     case 'progressing':
     case 'baking': {
@@ -78,10 +88,12 @@ function holdingOf(rollout: Rollout, nowMs: number): RolloutView['holding'] {
       if (deadlineMs !== null && nowMs >= deadlineMs && isGuarded(rollout)) {
         return { why: whyOverdue(rollout), until: null, waysOut }
       }
-      const until = deadlineMs === null ? null : isoOf(deadlineMs)
+      const where = describePosition(rollout.plan, rollout.stepIndex, rollout.weightBp)
+      const proof = proofOf(rollout, nowMs, analysis)
+      const untilMs = proof?.untilMs ?? deadlineMs
       return {
-        why: describePosition(rollout.plan, rollout.stepIndex, rollout.weightBp),
-        until,
+        why: proof === null ? where : `${where}: ${proof.why}`,
+        until: untilMs === null ? null : isoOf(untilMs),
         waysOut,
       }
     }
@@ -94,6 +106,26 @@ function holdingOf(rollout: Rollout, nowMs: number): RolloutView['holding'] {
     case 'superseded':
       return null
   }
+}
+
+/** How far a step is that waits for evidence, and until when where that is known; null where none does. */
+function proofOf(
+  rollout: Live,
+  nowMs: number,
+  analysis: Pick<Analysis, 'opinion'> | null,
+): { readonly why: string; readonly untilMs: number | null } | null {
+  const dwellMs = dwellMsOf(rollout)
+  if (dwellMs === null) return null
+  const proof = analysis?.opinion?.step ?? null
+  if (proof === null) return { why: 'the evidence is not known yet', untilMs: null }
+  if (!proof.isEnough) return { why: proof.sentence, untilMs: null }
+  const endMs = rollout.stepAtMs + dwellMs
+  if (nowMs < endMs) return { why: `${proof.sentence}; its least time is not over`, untilMs: endMs }
+  const found = rollout.judgement?.sentence ?? 'nothing has been judged yet'
+  const why = `${proof.sentence}, but the guard has not passed the step: ${found}`
+  return rollout.judgement?.verdict === 'pass'
+    ? { why: proof.sentence, untilMs: null }
+    : { why, untilMs: null }
 }
 
 /** The time of a step may be over without a pass; then nothing but a pass or a person ends it. */
@@ -120,9 +152,7 @@ function viewPlan(plan: Plan): RolloutView['plan'] {
         case 'setWeight':
           return { setWeight: step.weightBp / 100 }
         case 'pause':
-          return {
-            pause: step.durationMs === null ? {} : { duration: formatDuration(step.durationMs) },
-          }
+          return { pause: viewPause(step) }
         case 'bake':
           return { bake: { duration: formatDuration(step.durationMs) } }
       }
@@ -135,6 +165,16 @@ function viewPlan(plan: Plan): RolloutView['plan'] {
       consecutiveFailureLimit: guard.consecutiveFailureLimit,
       failureLimit: guard.failureLimit,
     },
+  }
+}
+
+function viewPause({ durationMs, dwellMs }: Extract<Step, { type: 'pause' }>) {
+  return {
+    ...(durationMs !== null && { duration: formatDuration(durationMs) }),
+    ...(dwellMs !== undefined && {
+      advance: 'onEvidence' as const,
+      dwell: formatDuration(dwellMs),
+    }),
   }
 }
 
@@ -186,5 +226,5 @@ export function viewAnalysis(rollout: Rollout, analysis: Analysis | null): Analy
 }
 
 function viewOpinion(opinion: Analysis['opinion']): AnalysisView['evidence'] {
-  return opinion === null ? null : viewEvidence(opinion.evidence, opinion.sentence)
+  return opinion === null ? null : viewEvidence(opinion)
 }

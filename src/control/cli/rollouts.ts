@@ -42,7 +42,16 @@ export const CANARY: Command = {
       default: '5,25,50,100',
       summary: "the canary's weights, percent",
     },
-    { name: 'interval', kind: DURATION, default: '2m', summary: 'how long each weight is held' },
+    {
+      name: 'interval',
+      kind: DURATION,
+      default: '2m',
+      summary: 'how long each weight is held; with --on-evidence at least',
+    },
+    {
+      name: 'on-evidence',
+      summary: 'after the interval wait until there is evidence that the canary is good',
+    },
     {
       name: 'success-criteria',
       kind: TEXT,
@@ -89,6 +98,9 @@ function canaryBody(given: Given): unknown {
   }
   const duration = given.required('interval')
   const weights = parseSplit(given.required('traffic-split')) ?? []
+  const pause = given.isOn('on-evidence')
+    ? { advance: 'onEvidence', dwell: duration }
+    : { duration }
   return {
     route: given.required('ROUTE'),
     to: given.required('to'),
@@ -96,7 +108,7 @@ function canaryBody(given: Given): unknown {
       canary: {
         steps: weights.flatMap((setWeight) => [
           { setWeight },
-          setWeight === 100 ? { bake: { duration } } : { pause: { duration } },
+          setWeight === 100 ? { bake: { duration } } : { pause },
         ]),
       },
     },

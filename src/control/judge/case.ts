@@ -4,10 +4,10 @@
  * Outcomes in, evidence out; which attempt it is and what follows from a decision is others' business.
  */
 
-import { explain } from '../../analyzer/guard/sentence.ts'
+import { explain, explainStep } from '../../analyzer/guard/sentence.ts'
 import { type GuardConfig, STANDARD_GUARD } from '../../analyzer/guard/config.ts'
 import type { EpochCounts, TickCounts, VariantOutcomes } from '../../analyzer/guard/counts.ts'
-import type { Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
+import { type Decision, type GuardEvidence, log10 } from '../../analyzer/guard/evidence.ts'
 import {
   createGuard,
   type DecisionRecord,
@@ -15,6 +15,11 @@ import {
   type GuardPlan,
   type SavedGuard,
 } from '../../analyzer/guard/guard.ts'
+import {
+  type SavedStepPromotion,
+  type StepEvidence,
+  StepPromotion,
+} from '../../analyzer/guard/step-promotion.ts'
 import {
   LATENCY_QUANTILES,
   LATENCY_SLOT_MS,
@@ -39,9 +44,17 @@ const TICKS_PER_SLOT = LATENCY_SLOT_MS / TICK_MS
 /** Requests of a canary that has just begun, or its first time, in which it may be slow. */
 const WARM_UP = { requests: 200, ticks: 30_000 / TICK_MS } as const
 
+/** A step that waits for evidence, by a key of its own, and what there is. */
+interface Step {
+  readonly key: string
+  readonly promotion: StepPromotion
+}
+
 /** Everything a case remembers, safe for JSON. */
 export interface SavedCase {
   readonly guard: SavedGuard
+  /** Left out: no step waits for evidence. */
+  readonly step?: { readonly key: string; readonly promotion: SavedStepPromotion }
   readonly warmUp: { readonly requestCount: number; readonly tickCount: number }
 }
 
@@ -73,6 +86,7 @@ export class Case {
   #weightBp: number | null = null
   #canaryCount = 0
   #stableCount = 0
+  #step: Step | null
   #decision: Decision | null
   /** The ticks that the decision was reached by, or may be. */
   #from: SavedGuard
@@ -87,6 +101,7 @@ export class Case {
     this.#guard = createGuard(this.#config, options.plan, saved?.guard)
     this.#from = this.#guard.save()
     this.#decision = this.#from.decision
+    this.#step = saved?.step === undefined ? null : this.#stepOf(saved.step)
     this.#stable = new StableLatency({}, saved?.guard.thresholds ?? options.thresholds)
     this.#warmUp = { ...(saved?.warmUp ?? { requestCount: 0, tickCount: 0 }) }
   }
@@ -111,8 +126,15 @@ export class Case {
     return this.#record
   }
 
-  /** `weightBp`: the one in force. Returns what has been decided so far. */
-  tick(cells: ReadonlyMap<number, CellPair>, weightBp: number): Decision | null {
+  /**
+   * `weightBp`: the one in force. `stepKey`: of the step where that waits for evidence, which begins with none; else null.
+   * Returns what has been decided so far.
+   */
+  tick(
+    cells: ReadonlyMap<number, CellPair>,
+    weightBp: number,
+    stepKey: string | null = null,
+  ): Decision | null {
     const isStep = this.#weightBp !== null && this.#weightBp !== weightBp
     this.#weightBp = weightBp
     const thresholds = this.#thresholds
@@ -121,7 +143,9 @@ export class Case {
     this.#turnSlot()
     this.#warmUp.tickCount++
     for (const { stable } of epochs) this.#stableCount += stable.requestCount
-    return this.#decide({ epochs, isStep, thresholds })
+    const decision = this.#decide({ epochs, isStep, thresholds })
+    this.#addToStep(stepKey, epochs)
+    return decision
   }
 
   evidence(): GuardEvidence {
@@ -132,8 +156,33 @@ export class Case {
     return explain(this.#guard.evidence())
   }
 
+  /** Null where no step waits for it. */
+  step(): (StepEvidence & { readonly sentence: string }) | null {
+    if (this.#step === null) return null
+    const againstLog10 = log10(this.#guard.lnEvidence)
+    const found = this.#step.promotion.evidence(TICK_MS, this.#weightBp ?? 0, againstLog10)
+    return { ...found, sentence: explainStep(found) }
+  }
+
   save(): SavedCase {
-    return { guard: this.#guard.save(), warmUp: { ...this.#warmUp } }
+    const step = this.#step
+    return {
+      guard: this.#guard.save(),
+      warmUp: { ...this.#warmUp },
+      ...(step !== null && { step: { key: step.key, promotion: step.promotion.save() } }),
+    }
+  }
+
+  #addToStep(key: string | null, epochs: readonly EpochCounts[]): void {
+    if (key === null) this.#step = null
+    else if (this.#step?.key !== key) this.#step = this.#stepOf({ key })
+    this.#step?.promotion.add(epochs, this.#options.isSticky, !this.#guard.isCoinBroken)
+  }
+
+  /** Null where the guard has no margin within which a canary is good. */
+  #stepOf({ key, promotion }: { key: string; promotion?: SavedStepPromotion }): Step | null {
+    const { promotion: margin } = this.#config
+    return margin === null ? null : { key, promotion: new StepPromotion(margin, promotion) }
   }
 
   /** A decision stays until a stronger one is reached; each is kept with what it was reached by. */

@@ -5,8 +5,10 @@
 
 import type { Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
 import type { DecisionRecord, GuardPlan } from '../../analyzer/guard/guard.ts'
+import type { StepEvidence } from '../../analyzer/guard/step-promotion.ts'
 import type { LatencyThreshold } from '../../analyzer/latency.ts'
 import type { RunningRollout } from '../rollout/book.ts'
+import { waitsForEvidence } from '../rollout/walk.ts'
 import type { Log } from '../log.ts'
 import { Case, type SavedCase, TICK_MS } from './case.ts'
 import { Figures, type JudgeFigures } from './figures.ts'
@@ -16,6 +18,8 @@ import type { KeptSettlement, Settlements } from './settlements.ts'
 export interface Opinion {
   readonly evidence: GuardEvidence
   readonly sentence: string
+  /** Of a step that waits for evidence; else null. */
+  readonly step: (StepEvidence & { readonly sentence: string }) | null
   /** Requests of the canary that have settled since this process follows it. */
   readonly canaryCount: number
 }
@@ -90,7 +94,12 @@ export class Judge {
     const docket = this.#docketOf(rollout)
     if (docket?.isCompared !== true) return null
     const { case: one } = docket
-    return { evidence: one.evidence(), sentence: one.sentence(), canaryCount: one.canaryCount }
+    return {
+      evidence: one.evidence(),
+      sentence: one.sentence(),
+      step: one.step(),
+      canaryCount: one.canaryCount,
+    }
   }
 
   /** Null while nothing is decided. */
@@ -122,7 +131,7 @@ export class Judge {
     const { settlements } = this.#options
     const { case: one } = docket
     const { stableCount, canaryCount, decision } = one
-    one.tick(settlements.cells(docket), rollout.weightBp)
+    one.tick(settlements.cells(docket), rollout.weightBp, stepKeyOf(rollout))
     if (docket.isCompared) {
       this.#figures.add(rollout.route, { stableCount, canaryCount, decision }, one)
     }
@@ -193,6 +202,12 @@ export class Judge {
     this.#options.settlements.release(docket)
     this.#dockets.delete(id)
   }
+}
+
+/** Evidence of a step begins anew with the step, also where that is resumed or taken at another weight. */
+function stepKeyOf(rollout: RunningRollout): string | null {
+  if (!waitsForEvidence(rollout)) return null
+  return `${rollout.stepIndex} ${rollout.stepAtMs}`
 }
 
 function guardPlan(rollout: RunningRollout): GuardPlan {

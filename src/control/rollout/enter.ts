@@ -7,7 +7,7 @@
 import { finish, baseOf, recorded } from './record.ts'
 import { describePosition, numberStep } from './sentence.ts'
 import type { Rollout, RolloutBase, RolloutEvent, Running, Transition, WeightBp } from './state.ts'
-import { type Hold, walk } from './walk.ts'
+import { type Hold, isForPerson, walk } from './walk.ts'
 
 /** All the traffic. */
 export const ALL_BP: WeightBp = 10_000
@@ -62,7 +62,7 @@ function stateOn(step: Hold, base: RolloutBase, running: Running): Rollout {
     case 'bake':
       return { ...state, phase: 'baking' }
     case 'pause':
-      if (step.durationMs !== null) return { ...state, phase: 'progressing' }
+      if (!isForPerson(step)) return { ...state, phase: 'progressing' }
       return {
         ...state,
         phase: 'paused',

@@ -6,19 +6,32 @@
  */
 
 import { CodedError } from '../coded-error.ts'
-import { parseDuration } from '../duration.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
+import { ALL_BP } from './enter.ts'
 import { type GuardInput, readGuard } from './guard-plan.ts'
+import { formatWeight } from './sentence.ts'
 import type { Plan, Step, WeightBp } from './state.ts'
 
 /** How many steps a plan may have; the journal holds the plan with every entry. */
 export const STEP_LIMIT = 100
 
+/** How long a step is held at least that evidence may end: as long as a canary may be slow because it is cold. */
+export const DEFAULT_DWELL_MS = 30_000
+
 export type StepInput =
   /** Percent, 0 to 100, at most two decimals. */
   | { readonly setWeight: number }
-  /** Without a duration: until somebody promotes. */
-  | { readonly pause: { readonly duration?: string | undefined } }
+  | { readonly pause: PauseInput }
   | { readonly bake: { readonly duration: string } }
+
+/** Without a duration: until somebody promotes, or until there is evidence where that is asked for. */
+export interface PauseInput {
+  /** The longest time where evidence may end it. */
+  readonly duration?: string | undefined
+  readonly advance?: 'onEvidence' | undefined
+  /** The least time before evidence ends it; default `DEFAULT_DWELL_MS`. */
+  readonly dwell?: string | undefined
+}
 
 /** What of `POST /v1/rollouts` makes the plan. */
 export interface PlanInput {
@@ -42,6 +55,7 @@ export function readPlan(
   const faults: Fault[] = []
   const steps = readSteps(input.strategy.canary.steps, faults)
   const guard = readGuard(input.guard ?? {}, faults)
+  if (!guard.coin) faults.push(...evidenceFaults(input.strategy.canary.steps))
   return faults.length > 0 ? { faults } : { plan: { steps, guard } }
 }
 
@@ -81,9 +95,50 @@ function readStep(input: StepInput, weightBp: WeightBp, place: Place): Step {
   if ('bake' in input) {
     return { type: 'bake', durationMs: readDuration(input.bake.duration, 'bake', place) }
   }
-  const { duration } = input.pause
+  return readPause(input.pause, weightBp, place)
+}
+
+function readPause(input: PauseInput, weightBp: WeightBp, place: Place): Step {
+  const { duration, advance, dwell } = input
   const durationMs = duration === undefined ? null : readDuration(duration, 'pause', place)
-  return { type: 'pause', durationMs }
+  const fault = (key: 'advance' | 'dwell', detail: string): void => {
+    const pointer = `${place.pointer}/pause/${key}`
+    place.faults.push({ pointer, detail: `${place.name} ${detail}` })
+  }
+  if (advance === undefined) {
+    if (dwell !== undefined)
+      fault('dwell', 'has a dwell, which needs advance: onEvidence beside it')
+    return { type: 'pause', durationMs }
+  }
+  if (weightBp === 0 || weightBp === ALL_BP) {
+    const why =
+      weightBp === 0 ? 'the canary has no traffic' : 'stable has no traffic to compare with'
+    fault('advance', `waits for evidence at ${formatWeight(weightBp)}, where ${why}`)
+  }
+  const dwellMs = readDwell(dwell, durationMs, place)
+  if (durationMs !== null && dwellMs > durationMs) {
+    const [least, longest] = [formatDuration(dwellMs), formatDuration(durationMs)]
+    fault('dwell', `waits for evidence at least ${least}, but lasts ${longest} at most`)
+  }
+  return { type: 'pause', durationMs, dwellMs }
+}
+
+/** A short pause needs no dwell of its own. */
+function readDwell(text: string | undefined, durationMs: number | null, place: Place): number {
+  if (text === undefined) return Math.min(DEFAULT_DWELL_MS, durationMs ?? Infinity)
+  return readDuration(text, 'pause', place, 'dwell')
+}
+
+/** Evidence comes from the comparison with stable. */
+function evidenceFaults(inputs: readonly StepInput[]): readonly Fault[] {
+  return inputs.flatMap((input, i) => {
+    if (!('pause' in input) || input.pause.advance === undefined) return []
+    const pointer = `${STEPS_POINTER}/${i}/pause/advance`
+    return {
+      pointer,
+      detail: `step ${i + 1} waits for evidence, and guard.coin is false, so there is none`,
+    }
+  })
 }
 
 /** Returns the weight in basis points, or the one before where this one has a fault. */
@@ -109,12 +164,17 @@ function weightFault(percent: number, weightBp: WeightBp, beforeBp: WeightBp): s
   return null
 }
 
-function readDuration(text: string, word: 'pause' | 'bake', place: Place): number {
+function readDuration(
+  text: string,
+  word: 'pause' | 'bake',
+  place: Place,
+  key: 'duration' | 'dwell' = 'duration',
+): number {
   try {
     return parseDuration(text)
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
-    const pointer = `${place.pointer}/${word}/duration`
+    const pointer = `${place.pointer}/${word}/${key}`
     place.faults.push({ pointer, detail: `${place.name}: ${error.message}` })
     return 0
   }

@@ -17,12 +17,20 @@ export function describeStep(step: Step): string {
     case 'setWeight':
       return `set weight ${formatWeight(step.weightBp)}`
     case 'pause':
-      return step.durationMs === null
-        ? 'pause until promoted'
-        : `pause ${formatDuration(step.durationMs)}`
+      return describePause(step)
     case 'bake':
       return `bake ${formatDuration(step.durationMs)}`
   }
+}
+
+function describePause({ durationMs, dwellMs }: Extract<Step, { type: 'pause' }>): string {
+  if (dwellMs === undefined) {
+    return durationMs === null ? 'pause until promoted' : `pause ${formatDuration(durationMs)}`
+  }
+  const least = formatDuration(dwellMs)
+  return durationMs === null
+    ? `pause for evidence, at least ${least}`
+    : `pause for evidence, ${least} to ${formatDuration(durationMs)}`
 }
 
 /** A step's place as people count, such as `step 2 of 6`. */

@@ -4,14 +4,20 @@
 
 import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
 import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
+import type { StepEvidence } from '../../analyzer/guard/step-promotion.ts'
 
 /** The canary's share of traffic in basis points: 0 is none, 10 000 is all. */
 export type WeightBp = number
 
 export type Step =
   | { readonly type: 'setWeight'; readonly weightBp: WeightBp }
-  /** Null: until somebody promotes. */
-  | { readonly type: 'pause'; readonly durationMs: number | null }
+  | {
+      readonly type: 'pause'
+      /** Null: until somebody promotes, or there is evidence. */
+      readonly durationMs: number | null
+      /** The least time after which evidence that the canary is good ends it; left out: evidence does not. */
+      readonly dwellMs?: number
+    }
   /** Watches the canary for a while before the rollout is called promoted; the last step. */
   | { readonly type: 'bake'; readonly durationMs: number }
 
@@ -139,6 +145,8 @@ export type RolloutEvent =
       readonly stepIndex: number
       readonly verdict: Verdict
       readonly sentence: string
+      /** That the canary is good; where the step waits for it. */
+      readonly promotion?: StepEvidence & { readonly sentence: string }
     }
   /** The evidence has reached its limit, or a metric has an outcome: what it says is done at once. */
   | {

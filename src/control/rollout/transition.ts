@@ -13,7 +13,7 @@ import { judged, limitPassed } from './failures.ts'
 import { end, finish, recorded, stay } from './record.ts'
 import { describePosition, formatWeight, numberStep } from './sentence.ts'
 import type { Rollout, RolloutBase, RolloutEvent, Transition } from './state.ts'
-import { holdAt, plannedWeightBp } from './walk.ts'
+import { dwellMsOf, holdAt, isForPerson, plannedWeightBp } from './walk.ts'
 
 /** A rollout whose canary may have traffic. */
 type Live = Extract<Rollout, { phase: 'progressing' | 'paused' | 'baking' }>
@@ -121,6 +121,10 @@ function onVerdict(state: Live, event: Event<'verdict'>): Transition {
     const step = numberStep(state.plan, state.stepIndex)
     return advance({ ...state, ...next }, event, `${step} is over and passes: ${event.sentence}`)
   }
+  if (event.verdict === 'pass' && isProven(state, event)) {
+    const step = numberStep(state.plan, state.stepIndex)
+    return advance({ ...state, ...next }, event, `${step} passes on ${event.promotion?.sentence}`)
+  }
   if (
     event.verdict === state.judgement?.verdict &&
     next.failureCount === state.failureCount &&
@@ -174,7 +178,7 @@ function pauseFor(
 /** A resumed hold begins again, and so does its evidence; a pause that only a person ends is left by it. */
 function resume(state: Extract<Live, { phase: 'paused' }>, event: Event<'resume'>): Transition {
   const why = `${event.actor} resumed it`
-  if (holdAt(state.plan, state.stepIndex).durationMs === null) return advance(state, event, why)
+  if (isForPerson(holdAt(state.plan, state.stepIndex))) return advance(state, event, why)
   const weightBp = plannedWeightBp(state.plan, state.stepIndex)
   return enter(state, event, { ...state, weightBp, isRouted: weightBp === state.weightBp }, why)
 }
@@ -241,6 +245,13 @@ function takeBack(state: Live | Blocked, event: RolloutEvent, reason: string): T
 
 function isGuarded(state: Live): boolean {
   return hasGuard(state.plan) && state.weightBp > 0
+}
+
+/** Evidence is looked at after the dwell, in a step that asks for it, and not while a person holds the rollout. */
+function isProven(state: Live, { atMs, promotion }: Event<'verdict'>): boolean {
+  const dwellMs = dwellMsOf(state)
+  if (state.phase === 'paused' || dwellMs === null || promotion === undefined) return false
+  return promotion.isEnough && atMs >= state.stepAtMs + dwellMs
 }
 
 function isOver(state: Live, atMs: number): boolean {

@@ -10,6 +10,12 @@ import type { Plan, Step, WeightBp } from './state.ts'
 /** A step that holds a rollout. */
 export type Hold = Exclude<Step, { type: 'setWeight' }>
 
+/** A rollout on one of its steps. */
+interface Position {
+  readonly plan: Plan
+  readonly stepIndex: number
+}
+
 /** Where a rollout comes to rest. */
 export interface Landing {
   /** The weights passed on the way, in order; the last one is in force. */
@@ -46,4 +52,20 @@ export function holdAt(plan: Plan, stepIndex: number): Hold {
     throw new RangeError(`No rollout can rest on step ${stepIndex} of ${plan.steps.length}`)
   }
   return step
+}
+
+/** Whether only a person ends it. */
+export function isForPerson(hold: Hold): boolean {
+  return hold.type === 'pause' && hold.durationMs === null && hold.dwellMs === undefined
+}
+
+/** The least time in milliseconds after which evidence ends the step that holds it; null where evidence does not. */
+export function dwellMsOf({ plan, stepIndex }: Position): number | null {
+  const step = plan.steps[stepIndex]
+  return step?.type === 'pause' ? (step.dwellMs ?? null) : null
+}
+
+/** Whether evidence that the canary is good would end the step. */
+export function waitsForEvidence(position: Position): boolean {
+  return dwellMsOf(position) !== null
 }

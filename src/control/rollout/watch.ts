@@ -14,6 +14,7 @@ import { type Beside, type Finding, followsStable, hasGuard } from './guard.ts'
 import type { Opinion } from '../judge/judge.ts'
 import type { Log } from '../log.ts'
 import type { Plan, RolloutEvent } from './state.ts'
+import { waitsForEvidence } from './walk.ts'
 
 export interface WatchOptions {
   readonly openEvidence: (of: EvidenceOf) => Evidence
@@ -92,7 +93,16 @@ export class Watch {
     watched.finding = finding
     const { attempt, stepIndex } = rollout
     const { verdict, sentence } = finding
-    return { type: 'verdict', atMs: nowMs, attempt, stepIndex, verdict, sentence }
+    const promotion = waitsForEvidence(rollout) ? this.#options.opinion(rollout)?.step : null
+    return {
+      type: 'verdict',
+      atMs: nowMs,
+      attempt,
+      stepIndex,
+      verdict,
+      sentence,
+      ...(promotion != null && { promotion }),
+    }
   }
 
   /** What was found last, or why nothing was. */

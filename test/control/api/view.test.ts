@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
+import { createGuard } from '../../../src/analyzer/guard/guard.ts'
+import type { StepEvidence } from '../../../src/analyzer/guard/step-promotion.ts'
 import { RolloutView } from '../../../src/control/api/schema.ts'
 import { viewRollout } from '../../../src/control/api/view.ts'
 import type { Judgement, Rollout } from '../../../src/control/rollout/state.ts'
@@ -123,5 +126,44 @@ test('the plan is shown in the words of the request', () => {
       consecutiveFailureLimit: 1,
       failureLimit: null,
     },
+  })
+})
+
+test('a step that waits for evidence says how much there is, and until when it waits all the same', () => {
+  const steps = [
+    PLAN.steps[0]!,
+    { type: 'pause', durationMs: null, dwellMs: 90_000 } as const,
+    ...PLAN.steps.slice(2),
+  ]
+  const guard = { ...PLAN.guard, coin: true, successCriteria: '' }
+  const waiting = { ...live, plan: { steps, guard }, deadlineMs: null }
+  const evidence = createGuard(STANDARD_GUARD, { tickMs: 100, horizonMs: 1, stepCount: 0 })
+  const holding = (rollout: Rollout, isEnough: boolean | null, nowMs = NOW_MS) => {
+    const step: StepEvidence = {
+      log10: 0.4,
+      limitLog10: 1.3,
+      againstLog10: -1,
+      againstLimitLog10: 1,
+      isReached: isEnough === true,
+      isEnough: isEnough === true,
+      leastMs: 90_000,
+    }
+    const known = { evidence: evidence.evidence(), sentence: 'no sign', canaryCount: 1 }
+    const opinion = { ...known, step: { ...step, sentence: 'so much' } }
+    return viewRollout(rollout, nowMs, isEnough === null ? null : { opinion }).holding
+  }
+  const where = '5 % on the canary, step 2 of 4 (pause for evidence, at least 1m30s)'
+  expect(holding(waiting, false)).toMatchObject({ why: `${where}: so much`, until: null })
+  expect(holding(waiting, true)).toMatchObject({
+    why: `${where}: so much; its least time is not over`,
+    until: new Date(START_MS + 90_000).toISOString(),
+  })
+  expect(holding({ ...waiting, judgement: noData }, true, START_MS + 90_000)).toMatchObject({
+    why: `${where}: so much, but the guard has not passed the step: 3 of 50 requests`,
+    until: null,
+  })
+  expect(holding(waiting, null)).toMatchObject({ why: `${where}: the evidence is not known yet` })
+  expect(viewRollout(waiting, NOW_MS).plan.steps[1]).toEqual({
+    pause: { advance: 'onEvidence', dwell: '1m30s' },
   })
 })

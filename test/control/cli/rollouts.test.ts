@@ -57,6 +57,23 @@ test('canary posts steps, bakes after 100 and sends the guard', async () => {
   expect(stderr).toBe('Started. Watch it with: sluice status shop --watch\n')
 })
 
+test('canary on evidence holds each weight for the interval at least', async () => {
+  const options = '--traffic-split 5,100 --interval 30s --on-evidence'.split(' ')
+  await sluice(['canary', 'shop', '--to', 'shop-v2', ...options], { env })
+  expect(admin.asked[0]?.body).toMatchObject({
+    strategy: {
+      canary: {
+        steps: [
+          { setWeight: 5 },
+          { pause: { advance: 'onEvidence', dwell: '30s' } },
+          { setWeight: 100 },
+          { bake: { duration: '30s' } },
+        ],
+      },
+    },
+  })
+})
+
 test('canary has defaults, and leaves the guard to the server', async () => {
   await sluice(['canary', 'shop', '--to', 'shop-v2'], { env })
   const steps = [5, 25, 50].flatMap((setWeight) => [{ setWeight }, { pause: { duration: '2m' } }])

@@ -177,3 +177,44 @@ test('a rollout that asks for no comparison has no opinion, decision or figure',
   expect([judge.opinion(rollout), judge.decision(rollout)]).toEqual([null, null])
   expect(judge.figures()).toEqual({ running: [], settled: [], decisions: [] })
 })
+
+describe('a step that waits for evidence', () => {
+  const STEPS = [
+    { type: 'setWeight', weightBp: 500 },
+    { type: 'pause', durationMs: null, dwellMs: 0 },
+    { type: 'pause', durationMs: null, dwellMs: 0 },
+  ] as const
+  const waiting = running({ plan: { steps: STEPS, guard: { ...GUARD, coin: true } } })
+
+  function settle(judge: Judge, words: Words, pair: { stable: number; canary: number }) {
+    for (let n = 0; n < 20; n++) {
+      words.settle(pair.stable, 'ok', 950)
+      words.settle(pair.canary, 'ok', 50)
+      judge.tick([waiting])
+    }
+  }
+
+  test('has enough of it after a thousand good requests; the next begins with none', () => {
+    const { words, judge, publish } = start()
+    const pair = publish(waiting)
+    judge.tick([waiting])
+    expect(judge.opinion(waiting)!.step).toMatchObject({ isEnough: false, leastMs: null })
+    settle(judge, words, pair)
+    expect(judge.opinion(waiting)!.step).toMatchObject({ isEnough: true, leastMs: 0 })
+    const next = { ...waiting, stepIndex: 2, stepAtMs: waiting.stepAtMs + 9 }
+    judge.tick([next])
+    expect(judge.opinion(next)!.step).toMatchObject({ isEnough: false, log10: 0 })
+  })
+
+  test('goes on with what was kept of it', () => {
+    const { words, judge, saved, publish } = start()
+    const pair = publish(waiting)
+    judge.tick([waiting])
+    settle(judge, words, pair)
+    judge.keepAll()
+    const after = start(new Map([[waiting.id, saved.get(waiting.id)!]]))
+    after.publish(waiting)
+    after.judge.tick([waiting])
+    expect(after.judge.opinion(waiting)!.step).toMatchObject({ isEnough: true })
+  })
+})

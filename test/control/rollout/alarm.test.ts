@@ -69,7 +69,7 @@ describe('the engine', () => {
     canaryCount = 0
 
     opinion(): Opinion {
-      return { evidence: EVIDENCE, sentence: 'no sign', canaryCount: this.canaryCount }
+      return { evidence: EVIDENCE, sentence: 'no sign', step: null, canaryCount: this.canaryCount }
     }
 
     decision({ attempt }: RunningRollout): Ruling | null {

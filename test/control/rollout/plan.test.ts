@@ -158,3 +158,86 @@ describe('a plan is refused', () => {
     ])
   })
 })
+
+const onEvidence = (pause: object) => ({ pause: { advance: 'onEvidence' as const, ...pause } })
+
+test('a pause that waits for evidence has a least time, and a longest where it says so', () => {
+  expect(
+    read([
+      { setWeight: 5 },
+      onEvidence({}),
+      onEvidence({ dwell: '1m' }),
+      onEvidence({ dwell: '1m', duration: '5m' }),
+      onEvidence({ duration: '10s' }),
+    ]),
+  ).toMatchObject({
+    plan: {
+      steps: [
+        {},
+        { type: 'pause', durationMs: null, dwellMs: 30_000 },
+        { type: 'pause', durationMs: null, dwellMs: 60_000 },
+        { type: 'pause', durationMs: 300_000, dwellMs: 60_000 },
+        { type: 'pause', durationMs: 10_000, dwellMs: 10_000 },
+      ],
+    },
+  })
+})
+
+test.for<[what: string, steps: readonly StepInput[], guard: GuardInput, fault: object]>([
+  [
+    'where nothing is compared',
+    [{ setWeight: 5 }, { pause: { advance: 'onEvidence' } }],
+    { coin: false },
+    {
+      pointer: '/strategy/canary/steps/1/pause/advance',
+      detail: 'step 2 waits for evidence, and guard.coin is false, so there is none',
+    },
+  ],
+  [
+    'where stable has no traffic',
+    [{ setWeight: 100 }, { pause: { advance: 'onEvidence' } }],
+    {},
+    {
+      pointer: '/strategy/canary/steps/1/pause/advance',
+      detail: 'step 2 waits for evidence at 100 %, where stable has no traffic to compare with',
+    },
+  ],
+  [
+    'before the canary has any',
+    [{ pause: { advance: 'onEvidence' } }, { setWeight: 5 }],
+    {},
+    {
+      pointer: '/strategy/canary/steps/0/pause/advance',
+      detail: 'step 1 waits for evidence at 0 %, where the canary has no traffic',
+    },
+  ],
+  [
+    'for longer than it lasts',
+    [{ setWeight: 5 }, { pause: { advance: 'onEvidence', dwell: '5m', duration: '1m' } }],
+    {},
+    {
+      pointer: '/strategy/canary/steps/1/pause/dwell',
+      detail: 'step 2 waits for evidence at least 5m, but lasts 1m at most',
+    },
+  ],
+  [
+    'by half',
+    [{ setWeight: 5 }, { pause: { dwell: '5m' } }],
+    {},
+    {
+      pointer: '/strategy/canary/steps/1/pause/dwell',
+      detail: 'step 2 has a dwell, which needs advance: onEvidence beside it',
+    },
+  ],
+  [
+    'for a time that is none',
+    [{ setWeight: 5 }, { pause: { advance: 'onEvidence', dwell: 'soon' } }],
+    {},
+    {
+      pointer: '/strategy/canary/steps/1/pause/dwell',
+      detail: expect.stringContaining('"soon"'),
+    },
+  ],
+])('a pause cannot wait for evidence %s', ([, steps, guard, fault]) => {
+  expect(faultsOf(steps, guard)).toEqual([fault])
+})

@@ -45,6 +45,36 @@ const verdict =
   (state) =>
     verdictOn(state, what, atMs, sentence)
 
+/** A verdict of a step that waits for evidence. */
+const proof =
+  (atMs: number, log10: number, what: 'pass' | 'noData' = 'pass'): Cue =>
+  (state) => ({
+    ...verdictOn(state, what, atMs),
+    promotion: {
+      log10,
+      limitLog10: 1.3,
+      againstLog10: -2,
+      againstLimitLog10: 1,
+      isReached: log10 >= 1.3,
+      isEnough: log10 >= 1.3,
+      leastMs: null,
+      sentence: `evidence that the canary is good 10^${log10} to one of 10^1.3`,
+    },
+  })
+
+/** 5 % and 25 % until there is evidence, the second for 10m at most; then a bake of 1m. */
+const ON_EVIDENCE: Plan = {
+  steps: [
+    { type: 'setWeight', weightBp: 500 },
+    { type: 'pause', durationMs: null, dwellMs: 30 * S },
+    { type: 'setWeight', weightBp: 2_500 },
+    { type: 'pause', durationMs: 10 * M, dwellMs: 30 * S },
+    { type: 'setWeight', weightBp: 10_000 },
+    { type: 'bake', durationMs: 1 * M },
+  ],
+  guard: { ...PLAN.guard, coin: true, successCriteria: '' },
+}
+
 function script(cues: readonly Cue[], plan: Plan = PLAN): string {
   let last = begin(seedOf(plan), { type: 'start', atMs: 0, actor })
   let text = tell({ type: 'start', atMs: 0, actor }, last)
@@ -58,9 +88,13 @@ function script(cues: readonly Cue[], plan: Plan = PLAN): string {
 
 function tell(event: RolloutEvent, { state, effects }: Transition): string {
   const { type, atMs, ...rest } = event
-  const words = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+  const words = Object.entries(rest).map(([key, value]) => `${key}=${worded(key, value)}`)
   const asked = effects.length === 0 ? '  (nothing)\n' : effects.map(line).join('')
   return `> ${[formatDuration(atMs), type, ...words].join(' ')}\n  ${place(state)}\n${asked}`
+}
+
+function worded(key: string, value: unknown): string {
+  return JSON.stringify(key === 'promotion' ? (value as { sentence: string }).sentence : value)
 }
 
 function place(state: Rollout): string {
@@ -84,7 +118,7 @@ function line(effect: Effect): string {
   }
 }
 
-test.for<{ name: string; cues: readonly Cue[] }>([
+test.for<{ name: string; cues: readonly Cue[]; plan?: Plan }>([
   {
     name: 'good-canary',
     cues: [
@@ -177,7 +211,38 @@ test.for<{ name: string; cues: readonly Cue[] }>([
     name: 'blocked-and-resumed',
     cues: [promote(1 * M), block(2 * M), promote(3 * M), resume(4 * M)],
   },
+  {
+    name: 'on-evidence',
+    plan: ON_EVIDENCE,
+    cues: [
+      proof(10 * S, 1.4),
+      proof(29 * S, 1.4, 'noData'),
+      proof(30 * S, 0.2),
+      proof(31 * S, 1.4, 'noData'),
+      deadline(60 * M),
+      proof(61 * M, 1.4),
+      proof(61 * M + 40 * S, 1.5),
+      verdict(63 * M, 'pass'),
+    ],
+  },
+  {
+    name: 'on-evidence-or-in-time',
+    plan: ON_EVIDENCE,
+    cues: [promote(1 * M), proof(2 * M, 0.1), deadline(10 * M), deadline(11 * M), abort(12 * M)],
+  },
+  {
+    name: 'on-evidence-but-paused',
+    plan: ON_EVIDENCE,
+    cues: [
+      pause(20 * S),
+      proof(40 * S, 1.4),
+      restart(50 * S),
+      resume(1 * M),
+      proof(1 * M + 20 * S, 1.4),
+      proof(1 * M + 30 * S, 1.4),
+    ],
+  },
   { name: 'promoted-in-full', cues: [{ type: 'promote', atMs: 1 * M, actor, full: true }] },
-])('$name', async ({ name, cues }) => {
-  await expect(script(cues)).toMatchFileSnapshot(`scenarios/${name}.txt`)
+])('$name', async ({ name, cues, plan }) => {
+  await expect(script(cues, plan)).toMatchFileSnapshot(`scenarios/${name}.txt`)
 })

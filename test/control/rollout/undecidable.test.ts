@@ -31,3 +31,21 @@ test('a minimum of requests is one too; with fewer the others can still fail', (
   expect(warnings).toHaveLength(1)
   expect(warnings[0]).toContain('300 requests in a window of 60s, and it takes 1000')
 })
+
+/** 5 % until there is evidence. */
+const waiting = (durationMs: number | null) => ({
+  steps: [
+    { type: 'setWeight', weightBp: 500 } as const,
+    { type: 'pause', durationMs, dwellMs: 30_000 } as const,
+  ],
+  guard: { ...GUARD, coin: true, successCriteria: '' },
+})
+
+test('a step that waits for evidence tells when there is too little traffic for it', () => {
+  expect(undecidable(waiting(null), 1)).toEqual([])
+  expect(undecidable(waiting(null), 0.1)).toEqual([
+    'step 2 of 2 at 5 % waits for evidence: it takes 897 requests of a canary that never fails while stable never fails either, and at this traffic the canary gets 0.005 a second, which takes 2d1h50m or more',
+  ])
+  expect(undecidable(waiting(60_000), 1)[0]).toContain('waits for evidence and lasts 1m: it takes')
+  expect(undecidable(waiting(null), 0)[0]).toContain('so there never will be any')
+})
