@@ -138,6 +138,13 @@ class Controller implements Engine {
     return this.#take('usual', () => this.#adopt(config, []))
   }
 
+  republish(): Promise<void> {
+    return this.#take('urgent', () => {
+      this.#ledger.invalidate()
+      return this.#ledger.route()
+    })
+  }
+
   tick(): void {
     if (this.#stopping !== null || this.#isTicking || !this.#isAnythingDue()) return
     this.#isTicking = true

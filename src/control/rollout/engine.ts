@@ -110,6 +110,8 @@ export interface Engine {
   onEntry(listener: (entry: JournalEntry) => void): () => void
   /** Takes a new, checked configuration: stables, blocked and unblocked rollouts, publication. */
   reconfigure(config: Config): Promise<void>
+  /** Publishes anew where something else that snapshots are made of has changed; resolves when every thread has it. */
+  republish(): Promise<void>
   /** Deadlines and guard; called every 100 ms. */
   tick(): void
   /** Finishes what is queued, then takes nothing more. */
