@@ -40,7 +40,7 @@ export interface ProberOptions {
   readonly nowMs: () => number
   /** 0 up to, not including, 1. */
   readonly random: () => number
-  readonly log: Log
+  readonly log: Pick<Log, 'info' | 'warn'>
   /** The ids of all endpoints that are unhealthy in any upstream, whenever that changes. */
   readonly onChange: (unhealthy: readonly string[]) => void
 }

@@ -29,7 +29,7 @@ function probed(port: number, changes: Partial<Probed> = {}): Probed {
 }
 
 /** A prober whose checks are answered by what the test says of each port; `hold`: not before it is told to. */
-function start({ random = () => 0.5 } = {}) {
+function start({ random = () => 0.5 }: { random?: () => number } = {}) {
   const bench = {
     nowMs: 0,
     /** By port. */
@@ -52,7 +52,6 @@ function start({ random = () => 0.5 } = {}) {
     log: {
       info: (message) => void bench.logged.push(message),
       warn: (message) => void bench.logged.push(message),
-      error: (message) => void bench.logged.push(message),
     },
     onChange: (ids) => void bench.told.push(ids),
   })
