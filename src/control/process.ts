@@ -165,6 +165,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     accessLog: () => accessLog,
     rollouts: () => newestRollouts(engine),
     judge: () => bench.judge.figures(),
+    measured: () => metricRuns.figures(),
     threadCount: () => pool.liveCount,
     threadRestartCount: () => pool.restartCount,
     snapshotVersion: () => pool.version,

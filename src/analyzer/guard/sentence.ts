@@ -36,12 +36,38 @@ const RECENT_COUNT = 3
 export function explain(evidence: GuardEvidence): string {
   const { decision } = evidence
   if (decision !== null) return explainDecision(evidence, decision)
-  const isEmpty = evidence.checks.every(({ parts }) => parts[0]!.totals.canaryCount === 0)
-  if (isEmpty) return 'Undecided: no request of the canary has settled yet'
+  if (isEmpty(evidence)) return 'Undecided: no request of the canary has settled yet'
   const lead = checkOf(evidence, evidence.weighsMost)
   return evidence.log10 >= WORTH_A_WORD
     ? explainSuspicion(evidence, lead)
     : explainSilence(evidence)
+}
+
+/** Whatever the guard knows, in a word. */
+export const EVIDENCE_WORDS = [
+  /** Nothing of the canary has settled. */
+  'none',
+  /** No sign of a fault, and not enough to say that there is none. */
+  'quiet',
+  /** There is evidence that the canary is good. */
+  'good',
+  /** There are signs of a fault. */
+  'doubtful',
+  /** It is decided: abort, pause or warn. */
+  'bad',
+  /** The splitter does not split as the weights say. */
+  'broken',
+] as const
+export type EvidenceWord = (typeof EVIDENCE_WORDS)[number]
+
+/** Returns the word for what `explain` tells in a sentence. */
+export function evidenceWord(evidence: GuardEvidence): EvidenceWord {
+  const { decision, promotion, log10 } = evidence
+  if (evidence.ratio?.isBroken === true) return 'broken'
+  if (decision !== null) return 'bad'
+  if (isEmpty(evidence)) return 'none'
+  if (log10 >= WORTH_A_WORD) return 'doubtful'
+  return promotion?.isReached === true ? 'good' : 'quiet'
 }
 
 /** Returns what a step that waits for evidence has of it, and how soon it could have the rest. */
@@ -55,6 +81,10 @@ export function explainStep(evidence: StepEvidence): string {
   return leastMs === null
     ? `${so}; at the present traffic it cannot be told when there is enough`
     : `${so}; if it fails no more, enough of it takes ${duration(leastMs)} at the present traffic`
+}
+
+function isEmpty({ checks }: GuardEvidence): boolean {
+  return checks.every(({ parts }) => parts[0]!.totals.canaryCount === 0)
 }
 
 function explainDecision(evidence: GuardEvidence, decision: Decision): string {

@@ -17,9 +17,29 @@ import { KEPT_COUNT, type MeasurePlan, RETRY_MS } from './plan.ts'
 /** `error`: of the provider, or a condition that does not fit; it says nothing of the canary. */
 export type Outcome = 'success' | 'failure' | 'inconclusive' | 'noData' | 'error'
 
+/** What errors there are: few, since they label a metric. */
+export const ERROR_KINDS = [
+  'timeout',
+  'connection',
+  /** Too many questions wait already. */
+  'crowded',
+  'status',
+  /** It is not of the form that it should be, or too large. */
+  'answer',
+  'query',
+  /** It does not fit what came. */
+  'condition',
+  'bug',
+] as const
+export type ErrorKind = (typeof ERROR_KINDS)[number]
+
 /** What a measurement gave. */
 export interface Reading {
   readonly outcome: Outcome
+  /** What came, in short; left out where nothing did. */
+  readonly value?: string
+  /** Of an error. */
+  readonly errorKind?: ErrorKind
   /** Ends a sentence, such as `[0.91] does not meet successCondition`. */
   readonly reason: string
 }

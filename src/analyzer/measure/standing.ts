@@ -24,6 +24,8 @@ export interface Standing {
   readonly isDryRun: boolean
   /** One sentence without a full stop. */
   readonly sentence: string
+  /** The newest measurement; null before the first. */
+  readonly last: Measurement | null
 }
 
 /** What is worst comes first; a run is only as good as this. */
@@ -41,7 +43,15 @@ export function standingOf(plan: MeasurePlan, state: MeasureState): Standing {
   const isStarved = state.consecutiveNoDataCount >= STARVED_COUNT
   const { name, isDryRun } = plan
   const word = wordOf(plan, state)
-  return { name, state: word, isStarved, isDryRun, sentence: sentenceOf(plan, state, word) }
+  const sentence = sentenceOf(plan, state, word)
+  return {
+    name,
+    state: word,
+    isStarved,
+    isDryRun,
+    sentence,
+    last: state.measurements.at(-1) ?? null,
+  }
 }
 
 /**

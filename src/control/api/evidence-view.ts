@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { ACTIONS } from '../../analyzer/guard/config.ts'
 import type { CheckEvidence, Decision } from '../../analyzer/guard/evidence.ts'
-import { countsUnits } from '../../analyzer/guard/sentence.ts'
+import { countsUnits, EVIDENCE_WORDS, evidenceWord } from '../../analyzer/guard/sentence.ts'
 import type { Opinion } from '../judge/judge.ts'
 
 const count = z.int().min(0)
@@ -27,6 +27,7 @@ export type DecisionView = z.output<typeof DecisionView>
 
 export const EvidenceView = z
   .object({
+    word: z.enum(EVIDENCE_WORDS).meta({ description: 'The sentence in a word' }),
     sentence: z.string(),
     evidence: log10,
     limit: log10.meta({ description: 'What the evidence must reach' }),
@@ -103,6 +104,21 @@ export type EvidenceView = z.output<typeof EvidenceView>
 
 type Viewed = Pick<Opinion, 'evidence' | 'sentence' | 'step'>
 
+export const EvidenceSummary = EvidenceView.pick({ word: true, evidence: true, limit: true }).meta({
+  id: 'EvidenceSummary',
+})
+
+/** The least that tells how a rollout stands. */
+export function summarize({
+  evidence,
+}: Pick<Opinion, 'evidence'>): z.output<typeof EvidenceSummary> {
+  return {
+    word: evidenceWord(evidence),
+    evidence: evidence.log10,
+    limit: evidence.limitLog10,
+  }
+}
+
 export function viewDecision(
   { action, by, log10: reached, limitLog10 }: Decision,
   sentence: string,
@@ -113,6 +129,7 @@ export function viewDecision(
 export function viewEvidence({ evidence, sentence, step }: Viewed): EvidenceView {
   const { decision, ratio, promotion, traffic, earliest } = evidence
   return {
+    word: evidenceWord(evidence),
     sentence,
     evidence: evidence.log10,
     limit: evidence.limitLog10,

@@ -13,9 +13,9 @@ import { faulty } from './faults.ts'
 import type { Once } from './idempotency.ts'
 import { answerCreated, findRollout } from './lookup.ts'
 import { readPlan } from '../rollout/plan.ts'
+import { isEnded } from '../rollout/actions.ts'
 import type { Rollout } from '../rollout/state.ts'
 import { undecidable } from '../rollout/undecidable.ts'
-import { waitsForEvidence } from '../rollout/walk.ts'
 import { AnalysisView, PHASES, RolloutList, RolloutView, StartedView } from './schema.ts'
 import { StartBody } from './start-body.ts'
 import { viewAnalysis, viewRollout } from './view.ts'
@@ -38,13 +38,9 @@ export function rolloutRoutes(
   once: Once,
 ): void {
   const { engine, clock } = deps
-  /** With what is known of it only now, where that holds it. */
+  /** With what is known of it only now. */
   const viewNow = (rollout: Rollout) =>
-    viewRollout(
-      rollout,
-      clock.nowMs(),
-      'deadlineMs' in rollout && waitsForEvidence(rollout) ? engine.analysis(rollout.id) : null,
-    )
+    viewRollout(rollout, clock.nowMs(), isEnded(rollout) ? null : engine.analysis(rollout.id))
 
   app.post(
     '/v1/rollouts',

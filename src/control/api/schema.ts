@@ -8,7 +8,7 @@
  */
 
 import { z } from 'zod'
-import { DecisionView, EvidenceView } from './evidence-view.ts'
+import { DecisionView, EvidenceSummary, EvidenceView } from './evidence-view.ts'
 import { WINDOW_NAMES } from '../series.ts'
 
 export const PHASES = [
@@ -33,6 +33,8 @@ const METRIC_STATES = [
   'providerError',
   'cancelled',
 ] as const
+
+const MEASUREMENTS = ['success', 'failure', 'inconclusive', 'noData', 'error'] as const
 
 const WAYS_OUT = ['promote', 'pause', 'resume', 'setWeight', 'abort', 'retry'] as const
 
@@ -94,6 +96,10 @@ export const RolloutView = z
       .object({ verdict: z.enum(VERDICTS), sentence: z.string(), at: instant })
       .nullable()
       .meta({ description: 'The last judgement of the current step' }),
+    evidence: EvidenceSummary.nullable().meta({
+      description:
+        'How the comparison with stable stands; null where there is none, and in the answer to a change',
+    }),
     reason: z.string().nullable(),
     generation: count.meta({ description: 'Rises with each transition; the ETag' }),
     startedAt: instant,
@@ -155,6 +161,17 @@ export const AnalysisView = z
           sentence: z.string(),
           isDryRun: z.boolean().meta({ description: 'Measured and told, but decides nothing' }),
           isStarved: z.boolean().meta({ description: 'No answer has had data for long' }),
+          last: z
+            .object({
+              at: instant,
+              verdict: z.enum(MEASUREMENTS),
+              value: z.string().nullable().meta({
+                description: 'What came, in short; null where nothing did',
+              }),
+              reason: z.string().meta({ description: 'Why that verdict' }),
+            })
+            .nullable()
+            .meta({ description: 'The newest measurement' }),
         }),
       )
       .meta({ description: 'Those of the configuration, while the canary has traffic' }),

@@ -3,10 +3,11 @@
  * data out.
  */
 
+import type { Standing } from '../../analyzer/measure/standing.ts'
 import type { Analysis } from '../rollout/engine.ts'
 import type { Plan, Rollout, Step } from '../rollout/state.ts'
 import type { AnalysisView, RolloutView } from './schema.ts'
-import { viewEvidence } from './evidence-view.ts'
+import { summarize, viewEvidence } from './evidence-view.ts'
 import { formatDuration } from '../duration.ts'
 import { allowed } from '../rollout/actions.ts'
 import { hasGuard } from '../rollout/guard.ts'
@@ -32,6 +33,7 @@ export function viewRollout(
     weight: weightOf(rollout),
     holding: holdingOf(rollout, nowMs, analysis),
     verdict: viewVerdict(rollout),
+    evidence: analysis?.opinion == null ? null : summarize(analysis.opinion),
     reason: 'reason' in rollout ? rollout.reason : null,
     generation: rollout.generation,
     startedAt: isoOf(rollout.startedAtMs),
@@ -221,8 +223,14 @@ export function viewAnalysis(rollout: Rollout, analysis: Analysis | null): Analy
     consecutiveFailures: analysis.consecutiveFailureCount,
     failures: analysis.failureCount,
     evidence: viewOpinion(analysis.opinion),
-    metrics: [...analysis.metrics],
+    metrics: analysis.metrics.map(viewStanding),
   }
+}
+
+function viewStanding({ last, ...standing }: Standing): AnalysisView['metrics'][number] {
+  if (last === null) return { ...standing, last }
+  const { atMs, outcome: verdict, value = null, reason } = last
+  return { ...standing, last: { at: isoOf(atMs), verdict, value, reason } }
 }
 
 function viewOpinion(opinion: Analysis['opinion']): AnalysisView['evidence'] {

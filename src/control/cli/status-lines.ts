@@ -2,9 +2,15 @@
  * Status in words: the table of all routes, the page of one route, and the one line for logs.
  */
 
-import { power } from '../../analyzer/guard/words.ts'
 import type { EvidenceView } from '../api/evidence-view.ts'
 import type { WindowName } from '../series.ts'
+import {
+  evidenceLine,
+  evidenceWordOf,
+  metricLines,
+  paintVerdict,
+  reached,
+} from './analysis-lines.ts'
 import { eventTable } from './events.ts'
 import { clock, count, latency, percent, ratio, span } from './format.ts'
 import type { Paint } from './paint.ts'
@@ -38,6 +44,7 @@ export function overviewTable(routes: readonly RouteStatus[], { window, paint }:
         isFirst ? paintPhase(rollout?.phase ?? '-', paint) : '',
         isFirst && rollout !== null ? stepOf(rollout) : isFirst ? '-' : '',
         isFirst ? paintVerdict(verdictOf(rollout), paint) : '',
+        isFirst ? evidenceWordOf(rollout, paint) : '',
         name,
         variant.upstream,
         percent(weight),
@@ -53,6 +60,7 @@ export function overviewTable(routes: readonly RouteStatus[], { window, paint }:
       { title: 'PHASE' },
       { title: 'STEP' },
       { title: 'VERDICT' },
+      { title: 'EVIDENCE' },
       { title: 'VARIANT' },
       { title: 'UPSTREAM' },
       { title: 'WEIGHT', isNumber: true },
@@ -109,6 +117,8 @@ export function detailLines(
       }),
     ),
   )
+  const metrics = analysis === null ? [] : metricLines(analysis, paint)
+  if (metrics.length > 0) lines.push('', ...metrics)
   if (events.length > 0) lines.push('', ...eventTable(events).map((line) => `  ${line}`))
   return lines
 }
@@ -178,17 +188,6 @@ function facts(
   return rows
 }
 
-/** How near the guard is to act, of all checks together and of each by itself. */
-function evidenceLine(evidence: EvidenceView): string {
-  const checks = evidence.checks.map((check) => `${check.name} ${reached(check)}`)
-  const splitter = evidence.splitter?.isBroken === true ? '; the splitter is broken' : ''
-  return `${reached(evidence)} to one (${checks.join(', ')})${splitter}`
-}
-
-function reached({ evidence, limit }: { evidence: number; limit: number }): string {
-  return `${power(evidence)} of ${power(limit)}`
-}
-
 function guardLine({ coin, successCriteria, window }: RolloutView['plan']['guard']): string {
   const parts = [
     ...(coin ? ['compared with stable'] : []),
@@ -223,10 +222,4 @@ function paintPhase(phase: string, paint: Paint): string {
     default:
       return phase
   }
-}
-
-function paintVerdict(verdict: string, paint: Paint): string {
-  if (verdict === 'pass') return paint('green', verdict)
-  if (verdict === 'fail') return paint('red', verdict)
-  return verdict
 }

@@ -21,6 +21,8 @@ export interface Conditions {
 export interface Reading {
   readonly outcome: 'success' | 'failure' | 'inconclusive' | 'noData' | 'error'
   readonly reason: string
+  /** Of an error: the condition does not fit the result. */
+  readonly errorKind?: 'condition'
 }
 
 /** Deeper results are not looked into for something that is data. */
@@ -38,8 +40,15 @@ export function readConditions(texts: {
   return { success: readOne(successCondition), failure: readOne(failureCondition) }
 }
 
-/** Judges a result. Never throws for what is in it. */
-export function judgeResult({ success, failure }: Conditions, result: Value): Reading {
+/** Judges a result, and tells it in short. Never throws for what is in it. */
+export function judgeResult(
+  conditions: Conditions,
+  result: Value,
+): Reading & { readonly value: string } {
+  return { ...judge(conditions, result), value: show(result) }
+}
+
+function judge({ success, failure }: Conditions, result: Value): Reading {
   if (!hasData(result, SEARCH_DEPTH)) {
     return { outcome: 'noData', reason: `the result is ${show(result)}` }
   }
@@ -67,7 +76,9 @@ function ask(condition: Expression, result: Value): boolean | Reading {
     return holds(evaluate(condition, result))
   } catch (error) {
     if (error instanceof NoDataError) return { outcome: 'noData', reason: error.message }
-    if (error instanceof ConditionError) return { outcome: 'error', reason: error.message }
+    if (error instanceof ConditionError) {
+      return { outcome: 'error', reason: error.message, errorKind: 'condition' }
+    }
     throw error
   }
 }

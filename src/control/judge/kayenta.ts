@@ -9,6 +9,7 @@
 import { judgeKayenta, type KayentaVerdict } from '../../analyzer/kayenta/judge.ts'
 import { seededRandom } from '../../analyzer/kayenta/normal.ts'
 import { addPoints, NO_POINTS, type SavedPoints, valuesOf } from '../../analyzer/kayenta/points.ts'
+import type { Measurement } from '../../analyzer/measure/measure.ts'
 import type { Standing } from '../../analyzer/measure/standing.ts'
 import { windowStats } from '../../analyzer/window.ts'
 import type { AnalysisConfig } from '../config/config.ts'
@@ -41,6 +42,7 @@ interface Followed {
   points: SavedPoints
   pointCount: number
   verdict: KayentaVerdict | null
+  judgedAtMs: number
   demand: Demand | null
 }
 
@@ -88,6 +90,7 @@ export class KayentaBench {
         sentence: verdict?.sentence ?? sentence,
         isStarved: false,
         isDryRun: false,
+        last: verdict === null ? null : lastOf(verdict, followed.judgedAtMs),
       },
     ]
   }
@@ -131,6 +134,7 @@ export class KayentaBench {
       points: NO_POINTS,
       pointCount: 0,
       verdict: null,
+      judgedAtMs: 0,
       demand: null,
     }
     this.#followed.set(id, begun)
@@ -164,6 +168,7 @@ export class KayentaBench {
     const verdict = judgeKayenta(settings, valuesOf(followed.points), random)
     const hasFailed = followed.verdict?.verdict === 'fail'
     followed.verdict = verdict
+    followed.judgedAtMs = this.#options.clock.nowMs()
     if (verdict.verdict !== 'fail') {
       followed.demand = null
       return
@@ -183,6 +188,17 @@ export class KayentaBench {
       this.#followed.delete(id)
     }
   }
+}
+
+const OUTCOMES = {
+  pass: 'success',
+  fail: 'failure',
+  inconclusive: 'inconclusive',
+  noData: 'noData',
+} as const
+
+function lastOf({ verdict, sentence, score }: KayentaVerdict, atMs: number): Measurement {
+  return { outcome: OUTCOMES[verdict], value: String(score.score), reason: sentence, atMs }
 }
 
 function closeInterval(followed: Followed): void {

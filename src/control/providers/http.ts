@@ -97,7 +97,7 @@ export class HttpClient {
     const { concurrency, waiting } = this.#limits
     if (this.#activeCount >= concurrency) {
       if (this.#waiting.length >= waiting) {
-        throw new ProviderError(`${waiting} questions to providers wait already`)
+        throw new ProviderError(`${waiting} questions to providers wait already`, 'crowded')
       }
       return this.#nextTurn(end)
     }
@@ -143,7 +143,7 @@ export class HttpClient {
       chunks.push(chunk)
     }
     if (statusCode >= 300 && statusCode < 400) {
-      throw new ProviderError(`it answered ${statusCode}, and redirects are not followed`)
+      throw new ProviderError(`it answered ${statusCode}, and redirects are not followed`, 'status')
     }
     return { status: statusCode, text: Buffer.concat(chunks).toString('utf8') }
   }
@@ -153,9 +153,12 @@ export class HttpClient {
     { late, timeoutMs, url }: { late: AbortSignal; timeoutMs: number; url: string },
   ): ProviderError {
     const whom = placeOf(url)
-    if (late.aborted) return new ProviderError(`${whom}: no answer within ${timeoutMs} ms`)
-    const reason = error instanceof ProviderError ? error.message : reasonOf(error)
-    return new ProviderError(`${whom}: ${reason}`)
+    if (late.aborted) {
+      return new ProviderError(`${whom}: no answer within ${timeoutMs} ms`, 'timeout')
+    }
+    return error instanceof ProviderError
+      ? new ProviderError(`${whom}: ${error.message}`, error.kind)
+      : new ProviderError(`${whom}: ${reasonOf(error)}`, 'connection')
   }
 }
 

@@ -16,7 +16,7 @@ export function jsonSource(client: HttpClient, { path, ...question }: JsonQuesti
   return async (_nowMs, signal) => {
     const { status, text } = await client.ask(question, signal)
     if (status < 200 || status > 299) {
-      throw new ProviderError(`it answered ${status}: ${quoteTheirs(text)}`)
+      throw new ProviderError(`it answered ${status}: ${quoteTheirs(text)}`, 'status')
     }
     const document = parse(text)
     return path === null ? document : findIn(document, path)

@@ -77,7 +77,7 @@ export function readAnswer({ status, text }: HttpAnswer): Value {
   if (body['status'] !== 'success') {
     const type = typeof body['errorType'] === 'string' ? body['errorType'] : `status ${status}`
     const error = typeof body['error'] === 'string' ? body['error'] : 'no reason given'
-    throw new ProviderError(`Prometheus says ${quoteTheirs(type)}: ${quoteTheirs(error)}`)
+    throw new ProviderError(`Prometheus says ${quoteTheirs(type)}: ${quoteTheirs(error)}`, 'query')
   }
   const data = body['data']
   if (!isMap(data)) throw malformed('data')
@@ -89,7 +89,8 @@ function parse(status: number, text: string): Readonly<Record<string, unknown>> 
   try {
     body = JSON.parse(text)
   } catch {
-    throw new ProviderError(`Prometheus answered ${status} and no JSON: ${quoteTheirs(text)}`)
+    const kind = status >= 400 ? 'status' : 'answer'
+    throw new ProviderError(`Prometheus answered ${status} and no JSON: ${quoteTheirs(text)}`, kind)
   }
   if (isMap(body)) return body
   throw malformed('the answer')
@@ -111,6 +112,7 @@ function readData(data: Readonly<Record<string, unknown>>): Value {
     default:
       throw new ProviderError(
         `the query gives ${quoteTheirs(String(resultType))}, and a number, a vector or a range is needed`,
+        'query',
       )
   }
 }
@@ -136,6 +138,7 @@ function limited(points: readonly number[]): readonly number[] {
   if (points.length <= POINT_LIMIT) return points
   throw new ProviderError(
     `the query gives ${points.length} points, at most ${POINT_LIMIT} are read; aggregate them in the query`,
+    'query',
   )
 }
 
@@ -153,6 +156,7 @@ function seriesOf(series: unknown): Readonly<Record<string, unknown>> {
 function nativeHistogram(): ProviderError {
   return new ProviderError(
     'the query gives native histograms, which are no numbers; use histogram_quantile or histogram_avg',
+    'query',
   )
 }
 

@@ -29,6 +29,8 @@ export interface MetricRunOptions {
   readonly clock: { nowMs(): number }
   /** Called after the state has changed. */
   readonly onNews: (news: RunNews) => void
+  /** Called with each measurement that counts, after the state has changed; left out: nobody counts them. */
+  readonly onReading?: (reading: Reading) => void
   readonly log: { error(message: string, fields?: Readonly<Record<string, unknown>>): void }
   /** Left out: measuring begins now. A state that was kept is gone on with. */
   readonly state?: MeasureState
@@ -91,7 +93,9 @@ export class MetricRun {
     const asking = new AbortController()
     this.#asking = asking
     const reading = await this.#read(asking.signal)
+    const before = this.#state
     this.#step({ type: 'read', atMs: this.#options.clock.nowMs(), sequence, reading })
+    if (this.#state !== before) this.#options.onReading?.(reading)
   }
 
   async #read(signal: AbortSignal): Promise<Reading> {
@@ -99,10 +103,13 @@ export class MetricRun {
     try {
       return judgeResult(conditions, await source(clock.nowMs(), signal))
     } catch (error) {
-      if (error instanceof ProviderError) return { outcome: 'error', reason: error.message }
+      if (error instanceof ProviderError) {
+        return { outcome: 'error', reason: error.message, errorKind: error.kind }
+      }
       // A bug in a provider is told as one, but must not take the rollout with it.
       log.error('a provider of metrics struck a bug', { metric: plan.name, error: String(error) })
-      return { outcome: 'error', reason: 'the provider has a bug, which the log tells of' }
+      const reason = 'the provider has a bug, which the log tells of'
+      return { outcome: 'error', reason, errorKind: 'bug' }
     }
   }
 }

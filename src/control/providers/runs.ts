@@ -14,6 +14,7 @@ import type { AnalysisConfig } from '../config/config.ts'
 import type { MetricEntry } from '../config/schema-metric.ts'
 import type { Log } from '../log.ts'
 import type { RunningRollout } from '../rollout/book.ts'
+import { type MetricFigures, ReadingCounts } from './figures.ts'
 import { Providers } from './providers.ts'
 import type { PushedMetrics } from './pushed.ts'
 import { MetricRun, type RunNews } from './run.ts'
@@ -43,6 +44,7 @@ interface Run {
 }
 
 interface Attempt {
+  readonly route: string
   readonly rollout: string
   readonly attempt: number
   readonly attemptAtMs: number
@@ -58,6 +60,7 @@ export class MetricRuns {
   readonly #attempts = new Map<string, Attempt>()
   /** What still ends. */
   readonly #ending = new Set<Promise<void>>()
+  readonly #counts = new ReadingCounts()
   #analysis: AnalysisConfig
   #providers: Providers
 
@@ -93,6 +96,18 @@ export class MetricRuns {
     return this.#runsOf(rollout).map(({ run }) => run.standing)
   }
 
+  /** For the metrics of Sluice itself. */
+  figures(): MetricFigures {
+    const running = [...this.#attempts.values()].flatMap(({ route, rollout, runs }) =>
+      [...runs].flatMap(([metric, { run }]) => {
+        const outcome = run.state.measurements.at(-1)?.outcome
+        return outcome === undefined ? [] : [{ route, rollout, metric, outcome }]
+      }),
+    )
+    const { measurements, errors } = this.#counts
+    return { running, measurements, errors }
+  }
+
   /** Resolves when nothing is asked any more. */
   async close(): Promise<void> {
     this.#forget([])
@@ -109,8 +124,8 @@ export class MetricRuns {
     return found?.attempt === attempt ? found : undefined
   }
 
-  #begin({ id, attempt, attemptAtMs }: RunningRollout): Attempt {
-    const begun: Attempt = { rollout: id, attempt, attemptAtMs, runs: new Map() }
+  #begin({ id, route, attempt, attemptAtMs }: RunningRollout): Attempt {
+    const begun: Attempt = { route, rollout: id, attempt, attemptAtMs, runs: new Map() }
     this.#attempts.set(id, begun)
     this.#enter(begun, new Map())
     return begun
@@ -135,6 +150,7 @@ export class MetricRuns {
       source: this.#providers.sourceOf(entry.provider, attempt),
       clock,
       onNews: (news) => this.#hear(attempt.rollout, opened, news),
+      onReading: (reading) => this.#counts.add(entry.plan.name, reading),
       log,
       ...(before !== null && { state: before.run.state }),
     })
@@ -189,6 +205,7 @@ export class MetricRuns {
     const before = this.#analysis
     if (analysis === before) return
     this.#analysis = analysis
+    this.#counts.keepOnly(new Set(analysis.metrics.map(({ plan }) => plan.name)))
     if (textOf(analysisOf(analysis)) === textOf(analysisOf(before))) return
     const providers = this.#providers
     this.#providers = new Providers(analysis.servers, this.#options.pushed)

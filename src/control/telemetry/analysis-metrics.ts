@@ -6,9 +6,19 @@
  */
 
 import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
+import type { Outcome } from '../../analyzer/measure/measure.ts'
 import type { JudgeFigures } from '../judge/figures.ts'
 import type { MetricRow } from './duration-histogram.ts'
 import { isCounted, type MetricDefinition, row } from './metric-kinds.ts'
+
+/** Every outcome there is, each its own row; the compiler asks for a new one. */
+const OUTCOMES = Object.keys({
+  success: true,
+  failure: true,
+  inconclusive: true,
+  noData: true,
+  error: true,
+} satisfies Record<Outcome, true>)
 
 export const ANALYSIS_METRICS: readonly MetricDefinition[] = [
   {
@@ -47,6 +57,33 @@ export const ANALYSIS_METRICS: readonly MetricDefinition[] = [
     type: 'counter',
     rows: ({ judge }) =>
       judge.decisions.map(({ action, by, count }) => row({ action, check: by }, count)),
+  },
+  {
+    name: 'sluice_analysis_metric_verdict',
+    help: '1 for the verdict of the last measurement of a metric of the configuration, 0 for every other; absent before the first one of a running rollout.',
+    type: 'gauge',
+    rows: ({ measured }) =>
+      measured.running.flatMap(({ route, rollout, metric, outcome }) =>
+        OUTCOMES.map((verdict) =>
+          row({ route, rollout, metric, verdict }, verdict === outcome ? 1 : 0),
+        ),
+      ),
+  },
+  {
+    name: 'sluice_analysis_metric_measurements_total',
+    help: 'Measurements of a metric of the configuration, by verdict.',
+    type: 'counter',
+    rows: ({ measured }) =>
+      measured.measurements.map(({ metric, outcome, count }) =>
+        row({ metric, verdict: outcome }, count),
+      ),
+  },
+  {
+    name: 'sluice_analysis_metric_errors_total',
+    help: 'Measurements of a metric of the configuration that failed, by reason; they say nothing of the canary.',
+    type: 'counter',
+    rows: ({ measured }) =>
+      measured.errors.map(({ metric, kind, count }) => row({ metric, reason: kind }, count)),
   },
 ]
 

@@ -3,6 +3,7 @@
  */
 
 import type { JudgeFigures } from '../judge/figures.ts'
+import type { MetricFigures } from '../providers/figures.ts'
 import type { Phase } from '../rollout/state.ts'
 import type { SeriesTotals, SeriesWindows } from '../series.ts'
 import type { ThreadTotals } from '../tallies.ts'
@@ -43,6 +44,8 @@ export interface MetricsSource {
   accessLog(): { readonly lostLineCount: number; readonly errorCount: number }
   rollouts(): readonly RolloutGauge[]
   judge(): JudgeFigures
+  /** Of the metrics of the configuration. */
+  measured(): MetricFigures
   /** Threads that run now. */
   threadCount(): number
   /** Threads that were replaced since the process started. */
@@ -58,6 +61,7 @@ export interface Reading {
   readonly source: MetricsSource
   readonly threads: ThreadTotals
   readonly judge: JudgeFigures
+  readonly measured: MetricFigures
   /** Only those that have counted a request. */
   readonly series: readonly SeriesReading[]
 }
@@ -77,5 +81,11 @@ export function read(source: MetricsSource): Reading {
     if (totals.startedCount === 0) continue
     series.push({ route, variant, totals, windows: source.windows(index) })
   }
-  return { source, threads: source.threadTotals(), judge: source.judge(), series }
+  return {
+    source,
+    threads: source.threadTotals(),
+    judge: source.judge(),
+    measured: source.measured(),
+    series,
+  }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TickCounts } from '../../../src/analyzer/guard/counts.ts'
-import { explain } from '../../../src/analyzer/guard/sentence.ts'
+import { evidenceWord, explain } from '../../../src/analyzer/guard/sentence.ts'
 import { duration, percent, power, thousands } from '../../../src/analyzer/guard/words.ts'
 import { standardGuard, stickyTick, tick } from './ticks.ts'
 
@@ -16,6 +16,31 @@ function say(story: Story): string {
 const HEALTHY = tick(25, { count: 25 }, { count: 75 })
 const FAULTY = tick(25, { count: 25, failed: 1 }, { count: 75 })
 const SLOW = tick(25, { count: 25, slow: [18, 9, 7, 2] }, { count: 75, slow: [37, 7, 3, 1] })
+
+test.for<[word: string, story: Story]>([
+  ['none', [[9, tick(0, { count: 0 }, { count: 100 })]]],
+  ['quiet', [[1, HEALTHY]]],
+  ['good', [[60, HEALTHY]]],
+  [
+    'doubtful',
+    [
+      [60, HEALTHY],
+      [7, FAULTY],
+    ],
+  ],
+  [
+    'bad',
+    [
+      [60, HEALTHY],
+      [12, FAULTY],
+    ],
+  ],
+  ['broken', [[60, tick(25, { count: 50 }, { count: 50 })]]],
+])('the word is %s', ([word, story]) => {
+  const guard = standardGuard()
+  for (const [times, counts] of story) for (let i = 0; i < times; i++) guard.add(counts)
+  expect(evidenceWord(guard.evidence())).toBe(word)
+})
 
 describe('the sentence', () => {
   test.for<[string, Story, string]>([

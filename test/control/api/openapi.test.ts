@@ -92,6 +92,7 @@ test('no component is there twice, as input and as output', async () => {
     'EventDetail',
     'EventList',
     'Evidence',
+    'EvidenceSummary',
     'Liveness',
     'Problem',
     'PushedMetrics',

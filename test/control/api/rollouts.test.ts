@@ -163,6 +163,7 @@ const METRIC = {
   sentence: 'success-rate is being measured: 1 succeeded, 0 failed',
   isDryRun: false,
   isStarved: false,
+  last: { outcome: 'success', value: '[0.99]', reason: 'fine', atMs: START_MS },
 } as const
 
 test('an analysis speaks in seconds and ratios', async () => {
@@ -206,7 +207,17 @@ test('an analysis speaks in seconds and ratios', async () => {
     consecutiveFailures: 0,
     failures: 2,
     evidence: null,
-    metrics: [METRIC],
+    metrics: [
+      {
+        ...METRIC,
+        last: {
+          at: new Date(START_MS).toISOString(),
+          verdict: 'success',
+          value: '[0.99]',
+          reason: 'fine',
+        },
+      },
+    ],
   })
 })
 

@@ -219,6 +219,7 @@ export function rollout(change: Partial<RolloutView> = {}): RolloutView {
       sentence: 'error_rate<1% passes: 0 % of 200 requests failed (0)',
       at: '2026-11-21T10:00:30.000Z',
     },
+    evidence: null,
     reason: null,
     generation: 2,
     startedAt: '2026-11-21T10:00:00.000Z',

@@ -35,11 +35,62 @@ test('status lists every route with both variants', async () => {
   const { code, stdout } = await sluice(['status'], { env })
   expect(code).toBe(0)
   expect(stdout).toBe(
-    'ROUTE  PHASE        STEP         VERDICT  VARIANT  UPSTREAM  WEIGHT  REQUESTS  ERRORS    P95\n' +
-      'shop   progressing  2/4 wait 2m  pass     stable   shop-v1     95 %     3,800   0.5 %  2.1ms\n' +
-      '                                          canary   shop-v2      5 %         0       -      -\n' +
-      'blog   -            -            -        stable   shop-v1    100 %     3,800   0.5 %  2.1ms\n',
+    'ROUTE  PHASE        STEP         VERDICT  EVIDENCE  VARIANT  UPSTREAM  WEIGHT  REQUESTS  ERRORS    P95\n' +
+      'shop   progressing  2/4 wait 2m  pass     -         stable   shop-v1     95 %     3,800   0.5 %  2.1ms\n' +
+      '                                                    canary   shop-v2      5 %         0       -      -\n' +
+      'blog   -            -            -        -         stable   shop-v1    100 %     3,800   0.5 %  2.1ms\n',
   )
+})
+
+test.for([
+  ['none', 'none'],
+  ['quiet', 'quiet'],
+  ['good', 'good'],
+  ['doubtful', 'doubtful 10^1.2 of 10^3'],
+  ['bad', 'bad'],
+  ['broken', 'broken'],
+] as const)('status tells of a route whose evidence is %s in a word', async ([word, told]) => {
+  admin.rollouts = [rollout({ evidence: { word, evidence: 1.2, limit: 3 } })]
+  const { stdout } = await sluice(['status'], { env })
+  expect(stdout.split('\n')[1]).toContain(` ${told} `)
+})
+
+test('status of a route tells where its metrics stand, what came last and why', async () => {
+  const metric = { isDryRun: false, isStarved: false, last: null } as const
+  const at = '2026-11-21T10:00:30.000Z'
+  admin.analysis = analysis({
+    metrics: [
+      { ...metric, name: 'success-rate', state: 'running', sentence: 'it is being measured' },
+      {
+        ...metric,
+        name: 'conversion',
+        state: 'fail',
+        sentence: 'conversion fails: 1 of 1 measurement failed',
+        isDryRun: true,
+        last: { at, verdict: 'failure', value: '[90]', reason: 'it is below' },
+      },
+      {
+        ...metric,
+        name: 'kayenta',
+        state: 'noData',
+        isStarved: true,
+        sentence: 'too few points',
+      },
+    ],
+    checks: [
+      {
+        criterion: 'custom.revenue>5',
+        verdict: 'pass',
+        sentence: 'custom.revenue>5 passes: 6 is above 5',
+        value: 6,
+        limit: 5,
+      },
+      { criterion: 'error_rate<1%', verdict: 'pass', sentence: 'fine', value: 0, limit: 0.01 },
+    ],
+  })
+  const { stdout } = await sluice(['status', 'shop'], { env })
+  const told = stdout.replaceAll(/\d\d:\d\d:\d\d( \([^)]*\))?/g, 'hh:mm:ss')
+  await expect(told).toMatchFileSnapshot('status-with-metrics.txt')
 })
 
 test('status of a route tells what holds the rollout and why', async () => {

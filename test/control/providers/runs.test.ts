@@ -174,6 +174,19 @@ describe('a provider', () => {
     await bench.measure(ROLLOUT, 10_000)
     await vi.waitFor(() => expect(bench.runs.demands(ROLLOUT)).toEqual([]))
     expect(bench.said).toEqual(['info: shop-1: the provider of success-rate answers again'])
+    expect(bench.runs.standings(ROLLOUT)[0]?.last).toMatchObject({
+      outcome: 'success',
+      value: '[1]',
+      reason: '[1] meets successCondition',
+    })
+    expect(bench.runs.figures()).toEqual({
+      running: [{ route: 'shop', rollout: 'shop-1', metric: 'success-rate', outcome: 'success' }],
+      measurements: [
+        { metric: 'success-rate', outcome: 'error', count: 1 },
+        { metric: 'success-rate', outcome: 'success', count: 1 },
+      ],
+      errors: [{ metric: 'success-rate', kind: 'status', count: 1 }],
+    })
   })
 })
 

@@ -89,6 +89,14 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
       { route: 'we"ird\\', rollout: 'we"ird\\-1', phase: 'promoted', weightBp: 10_000 },
     ],
     judge: () => FIGURES,
+    measured: () => ({
+      running: [{ route: 'shop', rollout: 'shop-3', metric: 'conversion', outcome: 'failure' }],
+      measurements: [
+        { metric: 'conversion', outcome: 'success', count: 4 },
+        { metric: 'conversion', outcome: 'error', count: 2 },
+      ],
+      errors: [{ metric: 'conversion', kind: 'timeout', count: 2 }],
+    }),
     threadCount: () => 1,
     threadRestartCount: () => 0,
     snapshotVersion: () => 42,
@@ -216,6 +224,24 @@ describe('the exposition', () => {
     [
       'sluice_analysis_splitter',
       ['sluice_analysis_splitter_broken{route="shop",rollout="shop-3"} 0'],
+    ],
+    [
+      'sluice_analysis_metric_verdict',
+      ['success', 'failure', 'inconclusive', 'noData', 'error'].map(
+        (verdict) =>
+          `sluice_analysis_metric_verdict{route="shop",rollout="shop-3",metric="conversion",verdict="${verdict}"} ${verdict === 'failure' ? 1 : 0}`,
+      ),
+    ],
+    [
+      'sluice_analysis_metric_measurements',
+      [
+        'sluice_analysis_metric_measurements_total{metric="conversion",verdict="success"} 4',
+        'sluice_analysis_metric_measurements_total{metric="conversion",verdict="error"} 2',
+      ],
+    ],
+    [
+      'sluice_analysis_metric_errors',
+      ['sluice_analysis_metric_errors_total{metric="conversion",reason="timeout"} 2'],
     ],
     [
       'sluice_analysis_settled',
