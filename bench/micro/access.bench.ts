@@ -39,6 +39,7 @@ const END: AccessEnd = {
   requestBytes: 0,
   responseBytes: 5_230,
   retryCount: 0,
+  isRescue: false,
 }
 
 /** A record over a head that was parsed; its lines are written at once. */

@@ -36,10 +36,13 @@ export const CONNECTION_REFUSAL_LIMIT = 16
 /** Room for the faults of refused requests; the names stand in `proxy/failure.ts`. */
 export const REQUEST_FAULT_LIMIT = 48
 
+/** Room for the faults of rules and units; the names stand in `proxy/cohort/faults.ts`. */
+export const COHORT_FAULT_LIMIT = 24
+
 /** How many series (pairs of route and variant) one process can count. */
 export const SERIES_LIMIT = 1024
 
-const FIRST_FAILURE = 10
+const FIRST_FAILURE = 16
 
 /** Words of a series, by offset from its start. */
 export const SERIES = {
@@ -61,6 +64,14 @@ export const SERIES = {
   tunnelsOpened: 7,
   /** Tunnels that ended. */
   tunnelsClosed: 8,
+  /** Requests that failed here and were tried on stable. */
+  fallbacks: 10,
+  /** Of those, answered well by stable. */
+  rescues: 11,
+  /** Requests that were sent a second time while the first answer was still waited for. */
+  hedges: 12,
+  /** Of those, answered first by the second. */
+  hedgesWon: 13,
   /** `FAILURE_LIMIT` words: upstream failures by reason. */
   failures: FIRST_FAILURE,
   /** `METHODS.length` rows of `CODE_COUNT` words: answers by method and code. */
@@ -94,9 +105,11 @@ export const THREAD = {
   refusedRequests: 8 + CONNECTION_REFUSAL_LIMIT,
   /** `CODE_COUNT` words: answers that Sluice itself gave before a route was found, by code. */
   localCodes: 8 + CONNECTION_REFUSAL_LIMIT + REQUEST_FAULT_LIMIT,
+  /** `COHORT_FAULT_LIMIT` words: why rules could not be decided, or units not be read, by reason. */
+  cohortFaults: 8 + CONNECTION_REFUSAL_LIMIT + REQUEST_FAULT_LIMIT + CODE_COUNT,
 } as const
 
-const THREAD_WORDS = THREAD.localCodes + CODE_COUNT
+const THREAD_WORDS = THREAD.cohortFaults + COHORT_FAULT_LIMIT
 
 const FIRST_CELL = THREAD_WORDS + SERIES_LIMIT * SERIES_WORDS
 

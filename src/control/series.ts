@@ -32,6 +32,10 @@ export interface SeriesTotals {
   readonly errorCount: number
   readonly clientAbortCount: number
   readonly retryCount: number
+  readonly fallbackCount: number
+  readonly rescueCount: number
+  readonly hedgeCount: number
+  readonly hedgeWonCount: number
   /** Tunnels that began. */
   readonly tunnelCount: number
   /** Tunnels that are open. */
@@ -106,6 +110,10 @@ export class Series {
       errorCount: sums[SERIES.errors]!,
       clientAbortCount: sums[SERIES.clientAborts]!,
       retryCount: sums[SERIES.retries]!,
+      fallbackCount: sums[SERIES.fallbacks]!,
+      rescueCount: sums[SERIES.rescues]!,
+      hedgeCount: sums[SERIES.hedges]!,
+      hedgeWonCount: sums[SERIES.hedgesWon]!,
       tunnelCount: sums[SERIES.tunnelsOpened]!,
       activeTunnelCount: Math.max(0, sums[SERIES.tunnelsOpened]! - sums[SERIES.tunnelsClosed]!),
       requestBytes: sums[SERIES.requestBytes]!,
@@ -170,6 +178,10 @@ export const NO_TOTALS: SeriesTotals = {
   errorCount: 0,
   clientAbortCount: 0,
   retryCount: 0,
+  fallbackCount: 0,
+  rescueCount: 0,
+  hedgeCount: 0,
+  hedgeWonCount: 0,
   tunnelCount: 0,
   activeTunnelCount: 0,
   requestBytes: 0,

@@ -23,6 +23,7 @@ export class Assignment implements Choice {
   isForced = false
   readonly #context: ThreadContext
   #tableVersion = 0
+  #hasFallenBack = false
 
   constructor(context: ThreadContext) {
     this.#context = context
@@ -32,6 +33,7 @@ export class Assignment implements Choice {
   begin(route: CompiledRoute, head: RequestHead, isSecure: boolean): void {
     this.route = route
     this.#tableVersion = this.#context.table.version
+    this.#hasFallenBack = false
     this.forced = forcedVariant(route, head)
     this.unit = unitOf(route, head)
     this.setCookieLine = ''
@@ -46,6 +48,12 @@ export class Assignment implements Choice {
     return unit === null ? this.#context.random() * 2 ** 32 : murmur3(unit, this.route.seed)
   }
 
+  /** Stable takes over, whatever the coin said. */
+  fallBack(): void {
+    this.#hasFallenBack = true
+    this.variant = this.route.variants[0]!
+  }
+
   /** Chooses again where the table has changed since; false when the route is gone. */
   renew(): boolean {
     const { table, random } = this.#context
@@ -54,7 +62,7 @@ export class Assignment implements Choice {
     const route = table.byName.get(this.route.name)
     if (route === undefined) return false
     this.route = route
-    this.variant = chooseVariant(route, this, random)
+    this.variant = this.#hasFallenBack ? route.variants[0]! : chooseVariant(route, this, random)
     return true
   }
 

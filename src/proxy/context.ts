@@ -4,6 +4,7 @@
  */
 
 import { AccessLog, type AccessSink } from './access/log.ts'
+import { RetryBudgets } from './attempt/budget.ts'
 import { createBufferPool, type BufferPool } from './buffers.ts'
 import { type FlagEvaluator, NO_FLAGS } from './flags/evaluator.ts'
 import { RequestHead } from './http1/request-head.ts'
@@ -34,6 +35,7 @@ export interface Tunnel {
 
 export class ThreadContext {
   readonly endpoints: EndpointSet = new EndpointSet()
+  readonly budgets: RetryBudgets = new RetryBudgets()
   /** This thread's words, see `analyzer/tally.ts`. */
   readonly tally: Uint32Array
   readonly rings: SettlementRings

@@ -12,6 +12,7 @@
  */
 
 import { Assignment } from './assignment.ts'
+import { AGAIN, Attempts, NOTHING, ON_STABLE, type Setback } from './attempt/attempts.ts'
 import type { ThreadContext } from './context.ts'
 import { Deadline } from './deadline.ts'
 import type { Downstream } from './downstream.ts'
@@ -34,8 +35,7 @@ import { matchRoute } from './match.ts'
 import { Outcome, type Why } from './outcome.ts'
 import type { CompiledRoute } from './table.ts'
 import { drainDeadlineMs, isLeaving } from './tunnel.ts'
-import type { Choice } from './upstream/balance.ts'
-import { ALWAYS, IF_IDEMPOTENT, type Upstream, type UpstreamUser } from './upstream/upstream.ts'
+import { ALWAYS, NEVER, type Upstream, type UpstreamUser } from './upstream/upstream.ts'
 import { isLoop, viaLine } from './via.ts'
 
 const IDLE = 0
@@ -62,15 +62,16 @@ export class Exchange implements UpstreamUser {
   readonly #context: ThreadContext
   readonly #downstream: Downstream
   readonly #assignment: Assignment
-  readonly #choice: Choice = { unitHash: () => this.#assignment.unitHash, avoid: null }
+  readonly #attempts: Attempts
   readonly #outcome: Outcome
   readonly #deadline: Deadline
   readonly #flow: Flow
   #phase = IDLE
   #upstream: Upstream | null = null
-  #isIdempotent = false
-  /** Nothing of a body has been sent that would be missing in a second attempt. */
-  #mayRetry = false
+  /** It has not been sent again yet because a connection that was kept had died. */
+  #mayResend = false
+  /** Monotonic milliseconds until which this try may go unanswered; the deadline may come earlier. */
+  #answerByMs = 0
   #isGrpc = false
   /** The client takes any answer 2xx for a tunnel (RFC 8441 section 5). */
   #isConnect = false
@@ -84,6 +85,7 @@ export class Exchange implements UpstreamUser {
     this.#context = context
     this.#downstream = downstream
     this.#assignment = new Assignment(context)
+    this.#attempts = new Attempts(context, this.#assignment)
     this.#outcome = new Outcome(context)
     this.#deadline = new Deadline(context)
     this.#flow = new Flow(downstream, this.#deadline.pace)
@@ -140,8 +142,8 @@ export class Exchange implements UpstreamUser {
     this.#isConnect = head.isUpgrade && head.isHttp2
     this.isRequestDone =
       head.bodyKind === NO_BODY || (head.bodyKind === BY_LENGTH && head.contentLength === 0)
-    this.#isIdempotent = head.isIdempotent
-    this.#mayRetry = true
+    this.#attempts.begin(head)
+    this.#mayResend = true
     this.#awaitsContinue = head.expectsContinue
     this.#flow.begin()
     this.#lines = head.keptLines(peer.isTrusted) + forwardingLines(peer, head) + viaLine(via, head)
@@ -163,10 +165,11 @@ export class Exchange implements UpstreamUser {
    */
   #attempt(mayReuse: boolean): boolean {
     const { table } = this.#context
-    const endpoint = this.#assignment.variant.upstream.choose(this.#choice)
-    if (endpoint === null) return this.#fail('unavailable')
+    const endpoint = this.#assignment.variant.upstream.choose(this.#attempts.choice)
+    if (endpoint === null) return this.#setBack('unavailable')
     const upstream = endpoint.open(this.#context, this, mayReuse)
-    if (upstream === null) return this.#fail('connectionLimit')
+    if (upstream === null) return this.#setBack('connectionLimit')
+    this.#attempts.open(endpoint)
     this.#upstream = upstream
     if (upstream.isConnected) {
       this.#send(upstream)
@@ -181,12 +184,12 @@ export class Exchange implements UpstreamUser {
   onConnected(): void {
     const upstream = this.#upstream!
     this.#upstream = null
-    if (!this.#renewAssignment()) return upstream.close()
+    if (!this.#renewAssignment()) return this.#abandon(upstream)
     if (this.#assignment.variant.upstream.endpoints.includes(upstream.endpoint)) {
       this.#upstream = upstream
       this.#send(upstream)
     } else {
-      upstream.close()
+      this.#abandon(upstream)
       if (!this.#attempt(true)) return
     }
     this.flushUpstream()
@@ -196,22 +199,44 @@ export class Exchange implements UpstreamUser {
   #send(upstream: Upstream): void {
     const { route, variant } = this.#assignment
     this.#outcome.start(route, variant, upstream.endpoint.id)
-    upstream.sendHead(this)
+    const { kept } = this.#attempts
+    if (kept.isEmpty) upstream.sendHead(this)
+    else this.#sendAgain(upstream)
     this.#phase = this.isRequestDone ? WAITING : SENDING
     if (this.isRequestDone || this.#awaitsContinue) this.#awaitAnswer()
     else this.#deadline.armStall()
   }
 
+  /** The head, and what has come of the body. */
+  #sendAgain(upstream: Upstream): void {
+    const isDone = this.isRequestDone
+    this.isRequestDone = false
+    upstream.sendHead(this)
+    this.isRequestDone = isDone
+    this.#attempts.kept.sendTo(upstream, isDone)
+  }
+
   #awaitAnswer(): void {
-    this.#deadline.arm(this.#context.table.timeouts.responseHeadMs)
+    const { nowMs, table } = this.#context
+    const { responseHeadMs } = table.timeouts
+    this.#answerByMs = nowMs + responseHeadMs
+    this.#deadline.arm(Math.min(responseHeadMs, this.#attempts.answerMs))
+  }
+
+  /** Where nobody else may be asked, this try has all the time there is. */
+  #onNoAnswer(): void {
+    if (this.#tryElsewhere({ failure: 'responseTimeout', retryAfter: null })) return
+    const leftMs = this.#answerByMs - this.#context.nowMs
+    if (leftMs > 0) this.#deadline.arm(leftMs)
+    else this.#failAndDrop('responseTimeout')
   }
 
   /** A piece of the request's body. Up to `INLINE_BYTES` it may be overwritten afterwards, and the upstream has copied it. */
   onRequestData(bytes: Buffer, start: number, end: number): void {
     const upstream = this.#upstream
+    if (this.#phase < STREAMING) this.#attempts.kept.keep(bytes, start, end)
     if (upstream === null) return
     this.#awaitsContinue = false
-    this.#mayRetry = false
     this.#onRequestMoved(end - start)
     this.#outcome.countRequestBytes(end - start)
     upstream.sendData(bytes, start, end)
@@ -229,6 +254,7 @@ export class Exchange implements UpstreamUser {
   onRequestEnd(trailers: string): void {
     if (this.isRequestDone) return
     this.isRequestDone = true
+    this.#attempts.kept.keepTrailers(trailers)
     this.#upstream?.sendEnd(trailers)
     if (this.#phase === TUNNEL) return this.#settleTunnel()
     if (this.#phase !== SENDING) return
@@ -264,6 +290,7 @@ export class Exchange implements UpstreamUser {
     this.#isAnswerDone = false
     this.#deadline.begin(Infinity, true)
     this.#deadline.armStall()
+    this.#attempts.noteAnswer(head.status)
     this.#outcome.openTunnel()
     this.#context.tunnels.add(this)
     this.#downstream.sendSwitch(head, this.#extraLines(head))
@@ -273,11 +300,18 @@ export class Exchange implements UpstreamUser {
 
   onResponseHead(head: ResponseHead): void {
     if (this.#isConnect && head.status < 300) return this.onRequestFault('notSwitched')
+    this.#attempts.noteAnswer(head.status)
+    if (this.#assignment.variant.tries.setbacks[head.status] === 1 && this.#isNotLast(head)) return
+    this.#attempts.kept.drop()
     this.#phase = STREAMING
     this.#outcome.noteHead(head)
     if (head.isEventStream) this.#deadline.allowSilence()
     this.#deadline.armStall()
     this.#downstream.sendHead(head, this.#extraLines(head))
+  }
+
+  #isNotLast(head: ResponseHead): boolean {
+    return this.#tryElsewhere({ failure: null, retryAfter: head.find('retry-after') }, head.status)
   }
 
   /** What we add to the upstream's lines. */
@@ -299,6 +333,7 @@ export class Exchange implements UpstreamUser {
       return this.#settleTunnel()
     }
     this.#upstream = null
+    this.#attempts.close(null)
     this.#outcome.noteTrailers(trailers)
     this.#outcome.finish()
     this.#end()
@@ -321,18 +356,70 @@ export class Exchange implements UpstreamUser {
   onUpstreamFailure(reason: UpstreamFailure, retry: number): void {
     if (this.#phase === IDLE) return
     this.#upstream = null
-    if (!this.#isRetried(retry)) return void this.#fail(reason)
-    this.#mayRetry = false
+    if (!this.#isResent(retry)) return void this.#setBack(reason)
+    this.#mayResend = false
+    this.#attempts.close(null)
     this.#outcome.countRetry()
-    if (!this.#renewAssignment() || !this.#attempt(false)) return
+    this.#goOn(false)
+  }
+
+  /** A connection that was kept had died, or the upstream has not begun: the same try again, which is no setback. */
+  #isResent(retry: number): boolean {
+    if (!this.#mayResend || retry === NEVER || this.#phase >= STREAMING) return false
+    return this.#attempts.mayResend(retry === ALWAYS)
+  }
+
+  /** Tries once more, where that is left to try. */
+  #goOn(mayReuse: boolean): void {
+    this.#phase = CONNECTING
+    if (!this.#renewAssignment() || !this.#attempt(mayReuse)) return
     // What comes of the body meanwhile has nowhere to go; `onConnected` goes on with it.
     if (this.#phase === CONNECTING && !this.isRequestDone) this.#downstream.pauseRequest()
     this.flushUpstream()
+    if (this.takesBody) this.#downstream.resumeRequest()
   }
 
-  #isRetried(retry: number): boolean {
-    if (!this.#mayRetry || this.#phase >= STREAMING) return false
-    return retry === ALWAYS || (retry === IF_IDEMPOTENT && this.#isIdempotent && this.isRequestDone)
+  /** A try has failed: another one, or the end. Returns whether the request goes on. */
+  #setBack(reason: UpstreamFailure): boolean {
+    if (this.#tryElsewhere({ failure: reason, retryAfter: null })) return true
+    return this.#fail(reason)
+  }
+
+  /** `status`: of an answer that is not passed on then. Returns false where this was the last try. */
+  #tryElsewhere(setback: Setback, status = 0): boolean {
+    if (this.#phase >= STREAMING) return false
+    const next = this.#attempts.after(setback)
+    if (next === NOTHING) return false
+    const upstream = this.#upstream
+    this.#upstream = null
+    this.#attempts.close(setback.failure)
+    upstream?.close()
+    this.#flow.begin()
+    this.#outcome.start(this.#assignment.route, this.#assignment.variant, null)
+    if (next === ON_STABLE) {
+      this.#outcome.fallBack(setback.failure, status)
+      this.#assignment.fallBack()
+      this.#goOn(true)
+    } else if (next === AGAIN) {
+      this.#outcome.countRetry()
+      this.#outcome.noteSetback()
+      this.#backOff()
+    }
+    return true
+  }
+
+  #backOff(): void {
+    this.#phase = CONNECTING
+    this.#deadline.arm(this.#context.table.timeouts.connectMs)
+    if (!this.isRequestDone) this.#downstream.pauseRequest()
+    this.#attempts.wait(() => {
+      try {
+        this.#goOn(true)
+      } catch (error) {
+        this.#context.report(error)
+        this.#failAndDrop('internal')
+      }
+    })
   }
 
   /** The client is gone: cancels the upstream's work. */
@@ -363,14 +450,14 @@ export class Exchange implements UpstreamUser {
     if (this.#deadline.isLatestOver) return this.#failAndDrop('deadline')
     switch (this.#phase) {
       case CONNECTING:
-        return this.#failAndDrop('connectTimeout')
+        return this.#setBackAndDrop('connectTimeout')
       case SENDING:
-        if (this.#awaitsContinue) return this.#failAndDrop('responseTimeout')
+        if (this.#awaitsContinue) return this.#onNoAnswer()
         if (!this.#flow.isRequestPaused) return this.#downstream.refuseBody('timeout')
         if (!this.#isTaking()) this.#failAndDrop('writeStalled')
         return
       case WAITING:
-        return this.#failAndDrop('responseTimeout')
+        return this.#onNoAnswer()
       case STREAMING:
         return this.#onStall()
       default:
@@ -441,7 +528,12 @@ export class Exchange implements UpstreamUser {
     this.#end()
   }
 
+  #setBackAndDrop(reason: UpstreamFailure): void {
+    if (!this.#tryElsewhere({ failure: reason, retryAfter: null })) this.#failAndDrop(reason)
+  }
+
   #failAndDrop(reason: UpstreamFailure): void {
+    this.#attempts.close(reason)
     this.#dropUpstream()
     this.#fail(reason)
   }
@@ -449,10 +541,18 @@ export class Exchange implements UpstreamUser {
   #dropUpstream(): void {
     const upstream = this.#upstream
     this.#upstream = null
+    this.#attempts.close(null)
     upstream?.close()
   }
 
+  /** A connection that is not wanted any more. */
+  #abandon(upstream: Upstream): void {
+    this.#attempts.close(null)
+    upstream.close()
+  }
+
   #fail(reason: UpstreamFailure): false {
+    this.#attempts.close(reason)
     if (this.#phase === TUNNEL) {
       this.#endTunnel({ failure: reason })
       this.#downstream.breakOff()
@@ -509,5 +609,6 @@ export class Exchange implements UpstreamUser {
   #end(): void {
     this.#phase = IDLE
     this.#deadline.clear()
+    this.#attempts.cancelWait()
   }
 }

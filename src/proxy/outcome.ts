@@ -4,7 +4,8 @@
  *
  * The exchange owns one and uses it for each of its requests. A request is counted with the variant that
  * it was first sent to, and stays there when it is tried again elsewhere: so what has started has always
- * finished in the same series.
+ * finished in the same series. One that fails there and is tried on stable is finished at that moment, as the failure
+ * that it is; what stable makes of it is counted as a rescue, and in the log.
  */
 
 import { binIndex } from '../analyzer/histogram.ts'
@@ -15,6 +16,7 @@ import type { ThreadContext } from './context.ts'
 import {
   REQUEST_FAULTS,
   type RequestFault,
+  UPSTREAM_FAILURES,
   UPSTREAM_FAILURE_INDEX,
   type UpstreamFailure,
 } from './failure.ts'
@@ -61,6 +63,8 @@ export class Outcome {
   #methodIndex = 0
   #startMs = 0
   #retryCount = 0
+  /** Counted as a failure already, and tried on stable. */
+  #isRescue = false
   #requestBytes = 0
   #responseBytes = 0
   #isGrpc = false
@@ -84,6 +88,7 @@ export class Outcome {
     this.#methodIndex = head.methodIndex
     this.#startMs = performance.now()
     this.#retryCount = 0
+    this.#isRescue = false
     this.#requestBytes = 0
     this.#responseBytes = 0
     this.#isGrpc = head.isGrpc
@@ -116,6 +121,23 @@ export class Outcome {
     if (this.#ring !== null && variant.series !== this.#followed) this.#note(VOID)
     this.#series = variant.series
     this.#tally[this.#series + SERIES.started]!++
+  }
+
+  /** The try has failed, and another one may do better: evidence is of the first one. */
+  noteSetback(): void {
+    this.#note(ERROR)
+    this.#ring = null
+  }
+
+  /** What has failed here is tried on stable. `status`: of the answer that the client does not see, where there was one. */
+  fallBack(failure: UpstreamFailure | null, status: number): void {
+    const series = this.#series
+    this.noteSetback()
+    this.#status = failure === null ? status : UPSTREAM_FAILURES[failure].status
+    this.#countFinished(true, failure)
+    this.#tally[series + SERIES.fallbacks]!++
+    this.#isRescue = true
+    this.#status = 0
   }
 
   countRetry(): void {
@@ -162,9 +184,9 @@ export class Outcome {
   openTunnel(): void {
     this.#status = 101
     this.#note(OK)
-    this.#tally[this.#series + SERIES.finished]!++
+    if (this.#isRescue) this.#tally[this.#series + SERIES.rescues]!++
+    else this.#countFinished(false, null)
     this.#tally[this.#series + SERIES.tunnelsOpened]!++
-    this.#countAnswer()
   }
 
   closeTunnel(why: Why): void {
@@ -174,8 +196,10 @@ export class Outcome {
 
   /** The client left, or was cut off for its own fault, before it had an answer. */
   giveUp(why: Why): void {
-    this.#tally[this.#series + SERIES.finished]!++
-    this.#tally[this.#series + SERIES.clientAborts]!++
+    if (!this.#isRescue) {
+      this.#tally[this.#series + SERIES.finished]!++
+      this.#tally[this.#series + SERIES.clientAborts]!++
+    }
     if (this.#status === 0) this.#note(why.fault === undefined ? ABANDONED : VOID)
     this.#write(false, why)
   }
@@ -215,19 +239,17 @@ export class Outcome {
   }
 
   #count(isError: boolean, why: Why): void {
-    const tally = this.#tally
-    const series = this.#series
-    const failure = why.failure ?? null
-    tally[series + SERIES.finished]!++
-    if (failure !== null) tally[series + SERIES.failures + UPSTREAM_FAILURE_INDEX[failure]]!++
-    if (isError) tally[series + SERIES.errors]!++
-    this.#countAnswer()
+    if (!this.#isRescue) this.#countFinished(isError, why.failure ?? null)
+    else if (!isError) this.#tally[this.#series + SERIES.rescues]!++
     this.#write(isError, why)
   }
 
-  #countAnswer(): void {
+  #countFinished(isError: boolean, failure: UpstreamFailure | null): void {
     const tally = this.#tally
     const series = this.#series
+    tally[series + SERIES.finished]!++
+    if (failure !== null) tally[series + SERIES.failures + UPSTREAM_FAILURE_INDEX[failure]]!++
+    if (isError) tally[series + SERIES.errors]!++
     const code = this.#status - FIRST_CODE
     tally[series + SERIES.codes + this.#methodIndex * CODE_COUNT + code]!++
     tally[series + SERIES.latency + binIndex((performance.now() - this.#startMs) * 1000)]!++
@@ -248,6 +270,7 @@ export class Outcome {
       requestBytes: this.#requestBytes,
       responseBytes: this.#responseBytes,
       retryCount: this.#retryCount,
+      isRescue: this.#isRescue,
     })
   }
 }

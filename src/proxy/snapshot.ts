@@ -128,6 +128,30 @@ export interface ErrorRule {
   readonly grpcStatuses: readonly number[]
 }
 
+/** When a request is tried again, beside what had gone over a connection that was kept and had died. */
+export interface RetryRule {
+  /** Further tries on the same upstream; 0 to 10. */
+  readonly attempts: number
+  /** Answers that are not the last word; 400 to 599. */
+  readonly statuses: readonly number[]
+  /** Those that may be done twice; others only where no byte of them was sent. Null: the idempotent ones. */
+  readonly methods: readonly string[] | null
+  /** How long one try may go unanswered where another may follow, milliseconds; null: as long as the request may. */
+  readonly perTryMs: number | null
+}
+
+/** Copies of requests for an upstream whose answers nobody sees. */
+export interface Mirror {
+  /** Index into `Snapshot.upstreams`. */
+  readonly upstream: number
+  /** 0 to 1. */
+  readonly share: number
+  /** Those that are copied. */
+  readonly methods: readonly string[]
+  /** The copies' place in the tally. */
+  readonly series: number
+}
+
 /** Which requests are written to the access log. */
 export interface AccessLog {
   /** `errors`: those that failed, were refused or count as errors; `sampled`: those and a share of the others. */
@@ -165,6 +189,12 @@ export interface Route {
   readonly sticky: Sticky | null
   readonly forceHeader: string | null
   readonly errors: ErrorRule
+  readonly retry: RetryRule
+  /** What fails on the canary is tried on stable. */
+  readonly fallback: boolean
+  /** A request that is not answered by then, milliseconds, is sent to another endpoint too; null: never. */
+  readonly hedgeMs: number | null
+  readonly mirror: Mirror | null
   /** Stable first; the canary, if a rollout runs, second. */
   readonly variants: readonly Variant[]
   /** The running rollout, told upstream; null when none runs. */

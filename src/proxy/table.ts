@@ -5,6 +5,8 @@
 
 import { CODE_COUNT, FIRST_CODE, seriesOffset } from '../analyzer/tally.ts'
 import { TrustedPeers } from './address.ts'
+import type { RetryBudget, RetryBudgets } from './attempt/budget.ts'
+import { compileTries, type Tries } from './attempt/policy.ts'
 import { seedOf } from './bucket.ts'
 import type { FlagEvaluator } from './flags/evaluator.ts'
 import { GRPC_CODE_COUNT } from './grpc.ts'
@@ -35,6 +37,7 @@ export interface CompiledVariant {
   readonly cell: number
   /** Header lines that tell the upstream what was chosen. */
   readonly lines: string
+  readonly tries: Tries
 }
 
 export interface CompiledRoute {
@@ -46,8 +49,16 @@ export interface CompiledRoute {
   /** Seed of the coin. */
   readonly seed: number
   readonly errors: CompiledErrors
+  readonly retry: CompiledRetry
   /** Null where nobody judges. */
   readonly ring: SettlementRing | null
+}
+
+export interface CompiledRetry {
+  readonly attempts: number
+  /** Null: the idempotent ones. */
+  readonly methods: ReadonlySet<string> | null
+  readonly budget: RetryBudget
 }
 
 export const NO_CELL = -1
@@ -89,14 +100,18 @@ export interface LiveState {
   /** 0 up to, not including, 1. */
   readonly random: () => number
   readonly flags: FlagEvaluator
+  readonly budgets: RetryBudgets
+  /** Monotonic milliseconds. */
+  readonly nowMs: number
 }
 
 /** Compiles a snapshot. */
 export function compileTable(snapshot: Snapshot, live: LiveState): RoutingTable {
-  const { endpoints, rings, flags } = live
+  const { endpoints, rings, flags, budgets } = live
   const upstreams = snapshot.upstreams.map((upstream) => compileUpstream(upstream, live))
   endpoints.retain(new Set(upstreams.flatMap((upstream) => upstream.endpoints)))
-  const routes = snapshot.routes.map((route) => compileRoute(route, upstreams, rings))
+  const routes = snapshot.routes.map((route) => compileRoute(route, upstreams, live))
+  budgets.retain(new Set(snapshot.routes.map(({ name }) => name)))
   rings.retain(new Set(routes.flatMap(({ ring }) => ring ?? [])))
   return {
     version: snapshot.version,
@@ -125,7 +140,7 @@ function compileUpstream(
 function compileRoute(
   route: Route,
   upstreams: readonly CompiledUpstream[],
-  rings: SettlementRings,
+  live: LiveState,
 ): CompiledRoute {
   return {
     name: route.name,
@@ -134,7 +149,16 @@ function compileRoute(
     variants: route.variants.map((variant) => compileVariant(route, variant, upstreams)),
     seed: seedOf(route.salt),
     errors: compileErrors(route.errors),
-    ring: route.settlement === null ? null : rings.obtain(route.settlement),
+    retry: compileRetry(route, live),
+    ring: route.settlement === null ? null : live.rings.obtain(route.settlement),
+  }
+}
+
+function compileRetry({ name, retry }: Route, { budgets, nowMs }: LiveState): CompiledRetry {
+  return {
+    attempts: retry.attempts,
+    methods: retry.methods === null ? null : new Set(retry.methods),
+    budget: budgets.obtain(name, nowMs),
   }
 }
 
@@ -159,6 +183,7 @@ function compileVariant(
     series: seriesOffset(variant.series),
     cell: variant.cell ?? NO_CELL,
     lines: `x-sluice-variant: ${variant.name}\r\n${rollout}`,
+    tries: compileTries(route, variant === route.variants[0]),
   }
 }
 

@@ -1,6 +1,14 @@
 /** Routing tables for tests: a snapshot with what matters, compiled as a thread does it. */
 
-import type { Endpoint, ErrorRule, Route, Snapshot, Variant } from '../../src/proxy/snapshot.ts'
+import type {
+  Endpoint,
+  ErrorRule,
+  RetryRule,
+  Route,
+  Snapshot,
+  Variant,
+} from '../../src/proxy/snapshot.ts'
+import { RetryBudgets } from '../../src/proxy/attempt/budget.ts'
 import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type CompiledRoute, type RoutingTable } from '../../src/proxy/table.ts'
@@ -13,6 +21,9 @@ export const ERRORS: ErrorRule = {
   grpcStatuses: [2, 4, 12, 13, 14, 15],
 }
 
+/** Nothing is tried again, but for a connection that had died. */
+export const NO_RETRY: RetryRule = { attempts: 0, statuses: [], methods: null, perTryMs: null }
+
 /** A route that takes every request and has no canary. */
 export const ROUTE: Route = {
   name: 'shop',
@@ -21,6 +32,10 @@ export const ROUTE: Route = {
   sticky: null,
   forceHeader: null,
   errors: ERRORS,
+  retry: NO_RETRY,
+  fallback: false,
+  hedgeMs: null,
+  mirror: null,
   variants: [{ name: 'stable', upstream: 0, weightBp: 10_000, series: 0, cell: null }],
   rollout: null,
   settlement: null,
@@ -69,6 +84,8 @@ export function tableOf(routes: readonly Route[], endpoints = new EndpointSet())
     rings: new SettlementRings(new Uint32Array(0)),
     random: Math.random,
     flags: NO_FLAGS,
+    budgets: new RetryBudgets(),
+    nowMs: 0,
   })
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { seriesOffset } from '../../src/analyzer/tally.ts'
+import { RetryBudgets } from '../../src/proxy/attempt/budget.ts'
 import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type LiveState } from '../../src/proxy/table.ts'
@@ -92,5 +93,7 @@ function live(endpoints = new EndpointSet()): LiveState {
     rings: new SettlementRings(new Uint32Array(0)),
     random: Math.random,
     flags: NO_FLAGS,
+    budgets: new RetryBudgets(),
+    nowMs: 0,
   }
 }

@@ -10,7 +10,9 @@ import type {
   Limits,
   Listener,
   ListenerTls,
+  Mirror,
   PathMatch,
+  RetryRule,
   Sticky,
   Timeouts,
 } from '../../proxy/snapshot.ts'
@@ -51,6 +53,17 @@ export interface RouteConfig {
   /** The header by which a client may choose its variant; null: it may not. Lower case. */
   readonly forceHeader: string | null
   readonly errors: ErrorRule
+  readonly retry: RetryRule
+  /** What fails on the canary is tried on stable. */
+  readonly fallback: boolean
+  /** Milliseconds after which a request is sent to another endpoint too; null: never. */
+  readonly hedgeMs: number | null
+  readonly mirror: MirrorConfig | null
+}
+
+/** Copies of requests; `upstream`: who gets them. */
+export interface MirrorConfig extends Omit<Mirror, 'upstream' | 'series'> {
+  readonly upstream: string
 }
 
 export type Role = 'viewer' | 'operator' | 'admin'

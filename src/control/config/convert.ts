@@ -105,7 +105,13 @@ function toUpstreamTls(tls: UpstreamEntry['tls'], files: NamedFiles): UpstreamTl
   }
 }
 
-function toRoute({ name, match, stable, sticky, forceHeader, errors }: RouteEntry): RouteConfig {
+/** Copied unless others are asked for (RFC 9110 section 9.2.1). */
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
+
+type TriesConfig = Pick<RouteConfig, 'retry' | 'fallback' | 'hedgeMs' | 'mirror'>
+
+function toRoute(entry: RouteEntry): RouteConfig {
+  const { name, match, stable, sticky, forceHeader, errors } = entry
   return {
     name,
     hosts: match.host === undefined ? [] : [match.host].flat(),
@@ -117,6 +123,28 @@ function toRoute({ name, match, stable, sticky, forceHeader, errors }: RouteEntr
       statuses: ascending(errors.statuses.flat()),
       grpcStatuses: ascending(errors.grpcStatuses),
     },
+    ...toTries(entry),
+  }
+}
+
+function toTries({ retry, fallback, hedge, mirror }: RouteEntry): TriesConfig {
+  return {
+    retry: {
+      attempts: retry.attempts,
+      statuses: ascending(retry.statuses.flat()),
+      methods: retry.methods ?? null,
+      perTryMs: retry.perTryTimeout ?? null,
+    },
+    fallback: fallback === 'stable',
+    hedgeMs: hedge?.after ?? null,
+    mirror:
+      mirror === undefined
+        ? null
+        : {
+            upstream: mirror.to,
+            share: mirror.percent / 100,
+            methods: mirror.methods ?? SAFE_METHODS,
+          },
   }
 }
 

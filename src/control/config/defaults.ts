@@ -140,8 +140,27 @@ export const ENTRIES = {
   /** Every status and class that there is. */
   statuses: 505,
   grpcStatuses: 17,
+  /** Of HTTP, as IANA registers them. */
+  methods: 40,
   tokens: 256,
 } as const
+
+/** Of requests that are tried again. */
+export const RETRY = {
+  /** One finds another endpoint, or the one that has just come back; more are rarely more than load. */
+  attempts: { min: 0, max: 10, default: 1 },
+} as const satisfies Record<string, Setting>
+
+/** What says that the upstream, or what stands before it, could not serve just now. */
+export const RETRY_STATUSES = ['502', '503', '504']
+
+/** In milliseconds; of no use unless they are asked for. */
+export const DURATIONS_OF_TRIES = {
+  perTry: { min: GRAIN_MS, max: HOUR },
+  hedge: { min: 1, max: MINUTE },
+} as const
+
+export const MIRROR_PERCENT: Setting = { min: 0, max: 100, default: 100 }
 
 /** A configuration file that is larger is refused unread. */
 export const FILE_BYTES: number = MIB

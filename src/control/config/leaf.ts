@@ -80,17 +80,21 @@ export function sizeSetting(setting: Setting, about: string) {
   )
 }
 
-/** Milliseconds, from a text such as `10s`. */
-export function durationSetting(setting: Setting, about: string) {
+/** Milliseconds from `min` to `max`, from a text such as `10s`. */
+export function duration(range: Pick<Setting, 'min' | 'max'>, about: string) {
   const read = (found: unknown) => {
     if (typeof found !== 'number' && typeof found !== 'string') {
       throw refused(`must be a duration such as 10s, but ${describe(found)}`)
     }
-    return within(parseDuration(String(found)), setting, formatDuration)
+    return within(parseDuration(String(found)), range, formatDuration)
   }
-  const forms = [{ type: 'string', pattern: DURATION_PATTERN }]
+  return leaf(read, about, [{ type: 'string', pattern: DURATION_PATTERN }])
+}
+
+/** The same with a default. */
+export function durationSetting(setting: Setting, about: string) {
   const unit = 'With unit: ms, s, m, h or d.'
-  return leaf(read, `${about} ${unit} ${bounds(setting, formatDuration)}`, forms).prefault(
+  return duration(setting, `${about} ${unit} ${bounds(setting, formatDuration)}`).prefault(
     formatDuration(setting.default),
   )
 }

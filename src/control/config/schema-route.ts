@@ -14,6 +14,7 @@ import {
   readName,
   readPath,
 } from './names.ts'
+import { Fallback, Hedge, Mirror, Retry } from './schema-retry.ts'
 import { customIssue, list, section } from './section.ts'
 import { GRPC_STATUS_FORMS, readGrpcStatus, readStatuses, STATUS_FORMS } from './statuses.ts'
 
@@ -122,5 +123,13 @@ export const Route = section({
   ).optional(),
   errors: Errors.prefault({}).describe(
     'Answers that count as errors of a variant, beside those that never came.',
+  ),
+  retry: Retry.prefault({}).describe(
+    'When a request is tried again. A fifth of the requests may be, and three a second.',
+  ),
+  fallback: Fallback,
+  hedge: Hedge.optional().describe('Slow requests are sent twice. Default: they are not.'),
+  mirror: Mirror.optional().describe(
+    'Requests are copied to another upstream. Default: they are not.',
   ),
 })

@@ -68,6 +68,36 @@ export const METRICS: readonly MetricDefinition[] = [
     'Second attempts on another connection.',
     ({ totals }) => totals.retryCount,
   ),
+  {
+    name: 'sluice_fallback_total',
+    help: 'Requests that failed on the canary and were tried on stable, by what stable made of them.',
+    type: 'counter',
+    rows: ({ series }) =>
+      series
+        .filter(({ totals }) => totals.fallbackCount > 0)
+        .flatMap((one) => [
+          row({ ...labelsOf(one), result: 'rescued' }, one.totals.rescueCount),
+          row(
+            { ...labelsOf(one), result: 'failed' },
+            one.totals.fallbackCount - one.totals.rescueCount,
+          ),
+        ]),
+  },
+  {
+    name: 'sluice_hedges_total',
+    help: 'Requests that were sent a second time while the first answer was waited for, by who answered first.',
+    type: 'counter',
+    rows: ({ series }) =>
+      series
+        .filter(({ totals }) => totals.hedgeCount > 0)
+        .flatMap((one) => [
+          row({ ...labelsOf(one), result: 'won' }, one.totals.hedgeWonCount),
+          row(
+            { ...labelsOf(one), result: 'lost' },
+            one.totals.hedgeCount - one.totals.hedgeWonCount,
+          ),
+        ]),
+  },
   seriesCounter(
     'sluice_client_aborts_total',
     'Requests that the client gave up; they count neither as errors nor as answered.',

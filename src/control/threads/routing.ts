@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import { SERIES_LIMIT } from '../../analyzer/tally.ts'
-import type { Endpoint, Listener, Route, Snapshot, Variant } from '../../proxy/snapshot.ts'
+import type { Endpoint, Listener, Mirror, Route, Snapshot, Variant } from '../../proxy/snapshot.ts'
 import { CodedError } from '../coded-error.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config, EndpointConfig, RouteConfig } from '../config/config.ts'
@@ -132,10 +132,26 @@ function compileRoute(
     sticky: route.sticky,
     forceHeader: route.forceHeader,
     errors: route.errors,
+    retry: route.retry,
+    fallback: route.fallback,
+    hedgeMs: route.hedgeMs,
+    mirror: compileMirror(route, context),
     variants,
     rollout: canary?.rollout ?? null,
     settlement: followed?.settlement ?? null,
     salt: canary?.salt ?? '',
+  }
+}
+
+function compileMirror(
+  { name, mirror }: RouteConfig,
+  { places, series }: CompileContext & { readonly places: ReadonlyMap<string, number> },
+): Mirror | null {
+  if (mirror === null) return null
+  return {
+    ...mirror,
+    upstream: places.get(mirror.upstream)!,
+    series: series.obtain(name, 'mirror'),
   }
 }
 

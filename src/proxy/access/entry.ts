@@ -7,7 +7,7 @@
  */
 
 import { asciiJson, bounded } from '../escape.ts'
-import { flagsOf, type Reasons } from './flags.ts'
+import { flagsOf, type Reasons, type Tried } from './flags.ts'
 
 /** What is known when a request begins. Texts are latin1, a character a byte. */
 export interface AccessRequest {
@@ -28,7 +28,7 @@ export interface AccessRequest {
 }
 
 /** What is known when it has ended. */
-export interface AccessEnd extends Reasons {
+export interface AccessEnd extends Reasons, Tried {
   /** What the client saw; 0 when it saw none. */
   readonly status: number
   /** -1 without one. */
@@ -42,8 +42,6 @@ export interface AccessEnd extends Reasons {
   /** Bytes of the bodies, without framing. */
   readonly requestBytes: number
   readonly responseBytes: number
-  /** Attempts after the first. */
-  readonly retryCount: number
 }
 
 /** Microseconds since the request began; `untilHeadUs` is -1 where no head came from the upstream. */
@@ -67,7 +65,7 @@ export function accessLine(request: AccessRequest, end: AccessEnd, times: Access
     protocol: request.protocol,
     status: end.status,
     grpcStatus: end.grpcStatus < 0 ? null : end.grpcStatus,
-    flags: flagsOf(end, end.retryCount),
+    flags: flagsOf(end),
     route: textOf(end.route, TEXT_LIMIT),
     variant: textOf(end.variant, TEXT_LIMIT),
     upstream: textOf(end.endpoint, TEXT_LIMIT),

@@ -7,7 +7,7 @@
  *     UO  connection limit       URX failed after a retry      LR   cut off by Sluice itself
  *     DF  name not found         NR  no route                  SI   nothing moved for too long
  *     UT  no answer in time      RR  correct, not served (ours)
- *     BUG a bug of Sluice (ours)
+ *     BUG a bug of Sluice (ours)         FS  failed on the canary, tried on stable (ours)
  */
 
 import type { RequestFault, UpstreamFailure } from '../failure.ts'
@@ -87,12 +87,21 @@ const OF_ENDING: Readonly<Record<Ending, string>> = {
 /** Endings that nobody has to look into. */
 const QUIET: ReadonlySet<Ending> = new Set(['clientGone', 'tunnelIdle', 'drained'])
 
+/** How often a request was tried. */
+export interface Tried {
+  /** Attempts after the first. */
+  readonly retryCount: number
+  /** It failed on the canary and was tried on stable. */
+  readonly isRescue: boolean
+}
+
 /** Returns the flags, joined by commas; `-` where there is nothing to say. */
-export function flagsOf({ failure, fault, ending }: Reasons, retryCount: number): string {
+export function flagsOf({ failure, fault, ending, retryCount, isRescue }: Reasons & Tried): string {
   let flags = ''
   if (failure !== null) flags = retryCount > 0 ? `${OF_FAILURE[failure]},URX` : OF_FAILURE[failure]
   if (fault !== null) flags += flags === '' ? OF_FAULT[fault] : `,${OF_FAULT[fault]}`
   if (ending !== null) flags += flags === '' ? OF_ENDING[ending] : `,${OF_ENDING[ending]}`
+  if (isRescue) flags += flags === '' ? 'FS' : ',FS'
   return flags === '' ? '-' : flags
 }
 

@@ -114,4 +114,5 @@ const UNREAD: AccessEnd = {
   requestBytes: 0,
   responseBytes: 0,
   retryCount: 0,
+  isRescue: false,
 }

@@ -574,7 +574,7 @@ test('a fault is one line without control characters, whatever was found', () =>
   const text = sample({ routes: String.raw`routes: [{ name: "a\nb\e[2J", stable: a, "x\ny": 1 }]` })
   expect(faultLines(text)).toEqual([
     `f:4:18 routes[0].name: "a\\nb\\u001b[2J" is not a name; ${NAME_RULE}`,
-    String.raw`f:4:42 routes[0]: unknown key "x\ny"; possible: name, match, stable, sticky, forceHeader, errors`,
+    expect.stringContaining(String.raw`f:4:42 routes[0]: unknown key "x\ny"; possible: `),
   ])
 })
 

@@ -7,6 +7,14 @@ import { checkConfig, loadConfig, sourceOf } from '../../../src/control/config/l
 import { ERRORS } from '../../proxy/routes.ts'
 import { configOf, sample } from './sample.ts'
 
+/** What a route has that says nothing of failures. */
+const TRIES = {
+  retry: { attempts: 1, statuses: [502, 503, 504], methods: null, perTryMs: null },
+  fallback: true,
+  hedgeMs: null,
+  mirror: null,
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -79,6 +87,7 @@ test('what a file leaves out has the documented default', () => {
         sticky: null,
         forceHeader: null,
         errors: ERRORS,
+        ...TRIES,
       },
     ],
     control: { host: '127.0.0.1', port: 9090, logLevel: 'info', tokens: [] },
@@ -195,6 +204,7 @@ store: { path: ":memory:" }
       sticky: { kind: 'cookie', name: 'Session', mint: true },
       forceHeader: 'x-variant',
       errors: ERRORS,
+      ...TRIES,
     },
     {
       name: 'two',
@@ -204,6 +214,7 @@ store: { path: ":memory:" }
       sticky: { kind: 'header', name: 'x-user-id' },
       forceHeader: null,
       errors: { statuses: [429, 503], grpcStatuses: [2, 14] },
+      ...TRIES,
     },
     {
       name: 'three',
@@ -213,6 +224,7 @@ store: { path: ":memory:" }
       sticky: { kind: 'cookie', name: 'c', mint: false },
       forceHeader: null,
       errors: ERRORS,
+      ...TRIES,
     },
   ])
   expect(config.control).toEqual({

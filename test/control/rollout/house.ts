@@ -3,6 +3,7 @@
  * holds in its hands. What happens is written to `log` in order: `record`, `route …`, `tell`.
  */
 
+import { NO_RETRY } from '../../proxy/routes.ts'
 import { BIN_COUNT } from '../../../src/analyzer/histogram.ts'
 import type { WindowCounts } from '../../../src/analyzer/window.ts'
 import type { Config, RouteConfig } from '../../../src/control/config/config.ts'
@@ -37,7 +38,19 @@ export function configOf(
 ): Config {
   const routes = Object.entries(stables).map(([name, stable]): RouteConfig => {
     const path = { kind: 'prefix', value: `/${name}` } as const
-    return { name, hosts: [], path, stable, sticky: null, forceHeader: null, errors: ERRORS }
+    return {
+      name,
+      hosts: [],
+      path,
+      stable,
+      sticky: null,
+      forceHeader: null,
+      errors: ERRORS,
+      retry: NO_RETRY,
+      fallback: false,
+      hedgeMs: null,
+      mirror: null,
+    }
   })
   const endpoints = [{ host: '127.0.0.1', port: 9001, protocol: 'http1', tls: null }] as const
   return {

@@ -28,6 +28,7 @@ export const END: AccessEnd = {
   requestBytes: 12,
   responseBytes: 5_230,
   retryCount: 0,
+  isRescue: false,
 }
 
 export const TIMES = { durationUs: 5_321.6, untilHeadUs: 5_000 }

@@ -5,9 +5,13 @@ import { REQUEST_FAULT_NAMES } from '../../../src/proxy/refusals.ts'
 
 const NONE: Reasons = { failure: null, fault: null, ending: null }
 
+function flags(reasons: Reasons, retryCount: number, isRescue = false): string {
+  return flagsOf({ ...reasons, retryCount, isRescue })
+}
+
 test('an answer in full has no flag, even after a retry', () => {
-  expect(flagsOf(NONE, 0)).toBe('-')
-  expect(flagsOf(NONE, 1)).toBe('-')
+  expect(flags(NONE, 0)).toBe('-')
+  expect(flags(NONE, 1)).toBe('-')
   expect(isFault(NONE)).toBe(false)
 })
 
@@ -29,13 +33,13 @@ describe('a failure of the upstream', () => {
     ['internal', 'BUG'],
   ]
   test.for(expected)('%s is %s', ([failure, flag]) => {
-    expect(flagsOf({ ...NONE, failure }, 0)).toBe(flag)
-    expect(flagsOf({ ...NONE, failure }, 1)).toBe(`${flag},URX`)
+    expect(flags({ ...NONE, failure }, 0)).toBe(flag)
+    expect(flags({ ...NONE, failure }, 1)).toBe(`${flag},URX`)
   })
 
   test.for(UPSTREAM_FAILURE_NAMES)('%s is written where only errors are', (failure) => {
     expect(isFault({ ...NONE, failure })).toBe(true)
-    expect(flagsOf({ ...NONE, failure }, 0)).toMatch(/^[A-Z]{2,3}$/)
+    expect(flags({ ...NONE, failure }, 0)).toMatch(/^[A-Z]{2,3}$/)
   })
 })
 
@@ -50,12 +54,12 @@ describe('a fault of the request', () => {
     ['methodRefused', 'RR'],
     ['version', 'RR'],
   ] as const)('%s is %s', ([fault, flag]) => {
-    expect(flagsOf({ ...NONE, fault }, 0)).toBe(flag)
+    expect(flags({ ...NONE, fault }, 0)).toBe(flag)
   })
 
   test.for(REQUEST_FAULT_NAMES)('%s is written where only errors are', (fault) => {
     expect(isFault({ ...NONE, fault })).toBe(true)
-    expect(flagsOf({ ...NONE, fault }, 0)).toMatch(/^[A-Z]{2,3}$/)
+    expect(flags({ ...NONE, fault }, 0)).toMatch(/^[A-Z]{2,3}$/)
   })
 })
 
@@ -68,13 +72,18 @@ describe('another ending', () => {
     ['drained', 'LR', false],
   ]
   test.for(expected)('%s is %s; written where only errors are: %s', ([ending, flag, isWritten]) => {
-    expect(flagsOf({ ...NONE, ending }, 0)).toBe(flag)
+    expect(flags({ ...NONE, ending }, 0)).toBe(flag)
     expect(isFault({ ...NONE, ending })).toBe(isWritten)
   })
 })
 
 test('several reasons stand side by side, that of the upstream first', () => {
-  expect(flagsOf({ failure: 'reset', fault: 'badChunk', ending: 'clientGone' }, 1)).toBe(
+  expect(flags({ failure: 'reset', fault: 'badChunk', ending: 'clientGone' }, 1)).toBe(
     'UC,URX,DPE,DC',
   )
+})
+
+test('what was tried on stable says so, beside why it failed there too', () => {
+  expect(flags(NONE, 0, true)).toBe('FS')
+  expect(flags({ ...NONE, failure: 'refused' }, 1, true)).toBe('UF,URX,FS')
 })

@@ -31,7 +31,7 @@ import type {
   Snapshot,
   Timeouts,
 } from '../../../src/proxy/snapshot.ts'
-import { endpointOf, ERRORS } from '../routes.ts'
+import { endpointOf, ERRORS, NO_RETRY } from '../routes.ts'
 
 /** Generous: where a test is about a timeout it puts the clock forward. */
 const TIMEOUTS: Timeouts = {
@@ -120,6 +120,10 @@ export function snapshotOf(setup: Setup): Snapshot {
         sticky: null,
         forceHeader: null,
         errors: ERRORS,
+        retry: NO_RETRY,
+        fallback: false,
+        hedgeMs: null,
+        mirror: null,
         variants:
           canary === undefined
             ? [stable]
@@ -144,6 +148,10 @@ export interface Counted {
   readonly errors: number
   readonly clientAborts: number
   readonly retries: number
+  readonly fallbacks: number
+  readonly rescues: number
+  readonly hedges: number
+  readonly hedgesWon: number
   readonly requestBytes: number
   readonly responseBytes: number
   readonly tunnelsOpened: number
@@ -238,6 +246,10 @@ export class Proxy {
       errors: one(SERIES.errors),
       clientAborts: one(SERIES.clientAborts),
       retries: one(SERIES.retries),
+      fallbacks: one(SERIES.fallbacks),
+      rescues: one(SERIES.rescues),
+      hedges: one(SERIES.hedges),
+      hedgesWon: one(SERIES.hedgesWon),
       requestBytes: one(SERIES.requestBytes),
       responseBytes: one(SERIES.responseBytes),
       tunnelsOpened: one(SERIES.tunnelsOpened),

@@ -1,0 +1,157 @@
+/**
+ * The tries of one request: which endpoint has it, what is kept to send it again, and whether that may be done. Hot.
+ *
+ * The exchange owns one and uses it for each of its requests. A request that succeeds at once costs a few fields here.
+ */
+
+import type { Assignment } from '../assignment.ts'
+import type { ThreadContext } from '../context.ts'
+import type { UpstreamFailure } from '../failure.ts'
+import { NO_BODY } from '../http1/framing.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { AttemptResult, Endpoint } from '../upstream/endpoint.ts'
+import { KeptBody } from './kept-body.ts'
+import { backoffMs, isWorthRepeating, mayAskSoon, mayTryAgain } from './policy.ts'
+
+/** What comes after a try that failed. */
+export const NOTHING = 0
+/** Another one on the same upstream. */
+export const AGAIN = 1
+/** One on stable. */
+export const ON_STABLE = 2
+
+/** A try that failed, or was answered with a status that is not the last word. */
+export interface Setback {
+  /** Null: answered. */
+  readonly failure: UpstreamFailure | null
+  /** What the answer said of when to come again. */
+  readonly retryAfter: string | null
+}
+
+export class Attempts {
+  readonly kept: KeptBody = new KeptBody()
+  /** What the choice of an endpoint depends on. */
+  readonly choice: { readonly unitHash: () => number; avoid: Endpoint | null }
+  readonly #context: ThreadContext
+  readonly #assignment: Assignment
+  #endpoint: Endpoint | null = null
+  /** Doing it twice does what doing it once does. */
+  #isRepeatable = false
+  #count = 0
+  #beginMs = 0
+  #startMs = 0
+  #answerMs = 0
+  #result: AttemptResult = 'cancelled'
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(context: ThreadContext, assignment: Assignment) {
+    this.#context = context
+    this.#assignment = assignment
+    this.choice = { unitHash: () => assignment.unitHash, avoid: null }
+  }
+
+  /** A request begins; its assignment is made. */
+  begin(head: RequestHead): void {
+    const { retry } = this.#assignment.route
+    this.#isRepeatable = retry.methods === null ? head.isIdempotent : retry.methods.has(head.method)
+    this.#count = 0
+    this.#beginMs = this.#context.nowMs
+    this.choice.avoid = null
+    this.kept.begin(head.bodyKind !== NO_BODY && this.#isRepeatable)
+    retry.budget.deposit()
+  }
+
+  /** A try begins there. */
+  open(endpoint: Endpoint): void {
+    this.#endpoint = endpoint
+    this.#startMs = performance.now()
+    this.#answerMs = 0
+    this.#result = 'cancelled'
+  }
+
+  /** The final head of its answer has come. */
+  noteAnswer(status: number): void {
+    this.#answerMs = performance.now()
+    this.#result = status >= 500 ? 'serverError' : 'ok'
+  }
+
+  /** The try is over. What did not come to an end tells nothing of the endpoint, unless it has failed. */
+  close(failure: UpstreamFailure | null): void {
+    const endpoint = this.#endpoint
+    if (endpoint === null) return
+    this.#endpoint = null
+    const endMs = this.#answerMs === 0 ? performance.now() : this.#answerMs
+    const result = failure === null ? this.#result : blameOf(failure)
+    endpoint.note(result, (endMs - this.#startMs) * 1000)
+    this.choice.avoid = endpoint
+  }
+
+  /** Whether a body may be sent a second time, or there is none, after a connection that was kept had died. */
+  mayResend(isUnread: boolean): boolean {
+    return this.kept.isWhole && (isUnread || this.#isRepeatable)
+  }
+
+  /** What comes after this; `NOTHING`: the request ends so. */
+  after({ failure, retryAfter }: Setback): number {
+    const { nowMs, table } = this.#context
+    const { route, variant, isForced } = this.#assignment
+    const { retry } = route
+    if (!this.kept.isWhole) return NOTHING
+    const mayBe = failure === null ? this.#isRepeatable : mayTryAgain(failure, this.#isRepeatable)
+    if (!mayBe || nowMs - this.#beginMs >= table.timeouts.responseHeadMs) return NOTHING
+    // Who asked for the canary wants to know what it says.
+    if (variant.tries.fallsBack && !isForced) return ON_STABLE
+    if (this.#count >= retry.attempts || !mayAskSoon(retryAfter)) return NOTHING
+    if (failure !== null && !isWorthRepeating(failure)) return NOTHING
+    return retry.budget.withdraw(nowMs) ? AGAIN : NOTHING
+  }
+
+  /** How long this try may go unanswered, milliseconds; `Infinity` where no other would follow. */
+  get answerMs(): number {
+    return this.#isRepeatable && this.kept.isWhole
+      ? this.#assignment.variant.tries.answerMs
+      : Infinity
+  }
+
+  /** Calls back when it is time for the next try. */
+  wait(run: () => void): void {
+    const delayMs = backoffMs(this.#count++, this.#context.random)
+    this.#timer = setTimeout(run, delayMs)
+  }
+
+  /** Nobody waits any more. */
+  cancelWait(): void {
+    if (this.#timer === null) return
+    clearTimeout(this.#timer)
+    this.#timer = null
+  }
+}
+
+/** As the endpoint is to blame for it. */
+function blameOf(failure: UpstreamFailure): AttemptResult {
+  switch (failure) {
+    case 'refused':
+    case 'connectTimeout':
+    case 'dns':
+    case 'tls':
+    case 'certificate':
+      return 'connectFailure'
+    case 'reset':
+      return 'reset'
+    case 'responseTimeout':
+    case 'stalled':
+    case 'writeStalled':
+      return 'timeout'
+    case 'incomplete':
+    case 'protocol':
+    case 'headTooLarge':
+    case 'upgrade':
+      return 'badAnswer'
+    case 'unavailable':
+    case 'connectionLimit':
+    case 'overflow':
+    case 'deadline':
+    case 'internal':
+      return 'cancelled'
+  }
+}
