@@ -1,5 +1,6 @@
 /** HTTP/2 frames (RFC 9113 section 4): reads them as they come, without a judgement, and writes any there can be. */
 
+import { errorName } from '../../src/proxy/http2/sent-watch.ts'
 import { encodeHeaders, HeaderDecoder } from './hpack.ts'
 
 export const DATA = 0
@@ -20,24 +21,6 @@ export const PADDED = 0x8
 const PRIORITISED = 0x20
 
 export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-
-/** RFC 9113 section 7, by code. */
-export const ERROR_NAMES = [
-  'NO_ERROR',
-  'PROTOCOL_ERROR',
-  'INTERNAL_ERROR',
-  'FLOW_CONTROL_ERROR',
-  'SETTINGS_TIMEOUT',
-  'STREAM_CLOSED',
-  'FRAME_SIZE_ERROR',
-  'REFUSED_STREAM',
-  'CANCEL',
-  'COMPRESSION_ERROR',
-  'CONNECT_ERROR',
-  'ENHANCE_YOUR_CALM',
-  'INADEQUATE_SECURITY',
-  'HTTP_1_1_REQUIRED',
-] as const
 
 const FRAME_HEADER_BYTES = 9
 
@@ -130,10 +113,6 @@ export class Answers {
     const isInterim = fields.some(([name, value]) => name === ':status' && value.startsWith('1'))
     if (!isInterim) this.#stream(one.stream).heads.push(fields)
   }
-}
-
-function errorName(code: number): string {
-  return ERROR_NAMES[code] ?? `error ${code}`
 }
 
 function unpadded({ type, flags, payload }: Frame): Buffer {
