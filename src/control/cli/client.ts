@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, type Dispatcher, request } from 'undici'
 import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
+import type { DemandReplay } from '../providers/replay.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { isConnectionFailure, problemOf, unreachable } from './failure.ts'
 import type { AnalysisView, EventView, RolloutView, RouteView } from '../api/schema.ts'
@@ -26,7 +27,9 @@ export interface EventPage {
 export type StartedRollout = RolloutView & { readonly warnings?: readonly string[] }
 
 /** An event by itself: an alarm has what it was decided by. */
-export type RecordedEvent = EventView & { readonly replay?: DecisionRecord | null }
+export type RecordedEvent = EventView & {
+  readonly replay?: DecisionRecord | DemandReplay | null
+}
 
 export interface AdminClient {
   /** Base address without a slash at the end. */

@@ -9,9 +9,11 @@ import { type DecisionRecord, replay } from '../../analyzer/guard/guard.ts'
 import { explain } from '../../analyzer/guard/sentence.ts'
 import { power } from '../../analyzer/guard/words.ts'
 import type { DecisionView } from '../api/evidence-view.ts'
+import type { EventView } from '../api/schema.ts'
+import { type DemandReplay, replayDemand } from '../providers/replay.ts'
 import type { RecordedEvent } from './client.ts'
 import type { Command } from './command.ts'
-import { print } from './context.ts'
+import { type Context, print } from './context.ts'
 import { CommandError, EXIT, UsageError } from './exit.ts'
 import { COUNT } from './kinds.ts'
 
@@ -19,7 +21,8 @@ export const EXPLAIN: Command = {
   name: 'explain',
   summary: 'Compute a verdict of the guard again and say whether it agrees',
   details: [
-    'Takes what the guard knew and what had settled since from the journal, decides again, and compares.',
+    'Takes what the guard knew and what had settled since from the journal, decides again, and compares. Of a metric it',
+    'is the last answer of the provider, and the counts before it as they were; of Kayenta all points.',
     'Ends with 0 when the two agree, and with 1 when they do not. Verdicts are the events of type "alarm".',
   ],
   examples: ['sluice explain --verdict 42'],
@@ -34,7 +37,11 @@ export const EXPLAIN: Command = {
   ],
   run: async (given, context) => {
     const seq = Number(given.required('verdict'))
-    const { decision: recorded, record } = requireVerdict(await context.client().event(seq))
+    const event = await context.client().event(seq)
+    if (event.replay != null && 'kind' in event.replay) {
+      return explainDemand(context, event, event.replay)
+    }
+    const { decision: recorded, record } = requireVerdict(event)
     const { decision: recomputed, sentence } = recompute(seq, record)
     const agrees = recomputed !== null && isSame(recorded, recomputed)
     const found = {
@@ -47,6 +54,22 @@ export const EXPLAIN: Command = {
     print(context, found, () => [comparison(found), sentence])
     return agrees ? EXIT.ok : EXIT.failure
   },
+}
+
+/** A demand agrees when the sentence that it was given with comes out again, in which all its numbers stand. */
+function explainDemand(context: Context, { seq, reason }: EventView, demand: DemandReplay): number {
+  const { sentence, hasAnswer } = attempt(seq, () => replayDemand(demand))
+  const agrees = reason.startsWith(sentence)
+  const found = { seq, agrees, recorded: reason, recomputed: sentence, hasAnswer }
+  const by = hasAnswer
+    ? 'recorded and computed again'
+    : 'recorded and counted again; the answer of the provider is not kept'
+  print(context, found, () =>
+    agrees
+      ? [`Verdict ${seq} agrees: ${by}`, sentence]
+      : [`Verdict ${seq} DISAGREES: recorded is "${reason}", computed again is "${sentence}"`],
+  )
+  return agrees ? EXIT.ok : EXIT.failure
 }
 
 type Reached = Omit<DecisionView, 'sentence'>
@@ -62,7 +85,7 @@ function requireVerdict({ seq, type, decision, replay: record }: RecordedEvent):
   }
   if (decision === undefined && type === 'alarm') {
     throw new UsageError(
-      `event ${seq} was demanded by a metric, and the values that it saw are not kept; only what the evidence decided can be computed again`,
+      `event ${seq} was demanded by a metric, and what it saw is not kept: it was too large, or an earlier Sluice wrote it`,
     )
   }
   if (decision === undefined) {
@@ -70,7 +93,7 @@ function requireVerdict({ seq, type, decision, replay: record }: RecordedEvent):
       `event ${seq} is no verdict of the guard but of type "${type}"; verdicts are of type "alarm" in sluice events --output json`,
     )
   }
-  if (record === undefined || record === null) {
+  if (record === undefined || record === null || 'kind' in record) {
     throw new CommandError(
       EXIT.failure,
       `cannot compute event ${seq} again: it was decided before a restart, and what it was decided by is gone`,
@@ -83,9 +106,15 @@ function recompute(
   seq: number,
   { config, plan, ...story }: DecisionRecord,
 ): { readonly decision: Decision | null; readonly sentence: string } {
-  try {
+  return attempt(seq, () => {
     const evidence = replay(config, plan, story)
     return { decision: evidence.decision, sentence: explain(evidence) }
+  })
+}
+
+function attempt<Found>(seq: number, work: () => Found): Found {
+  try {
+    return work()
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new CommandError(EXIT.failure, `cannot compute event ${seq} again: ${why}`, [

@@ -14,6 +14,7 @@ import type { Standing } from '../../analyzer/measure/standing.ts'
 import { windowStats } from '../../analyzer/window.ts'
 import type { AnalysisConfig } from '../config/config.ts'
 import type { Log } from '../log.ts'
+import { type KayentaReplay, REPLAY_CHARS } from '../providers/replay.ts'
 import type { Demand } from '../providers/runs.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import type { Evidence, EvidenceOf } from '../rollout/engine.ts'
@@ -177,7 +178,10 @@ export class KayentaBench {
     const { sentence } = verdict
     const { onFailure } = settings
     if (onFailure === 'warn') this.#options.log.warn(`${rollout.id}: ${sentence}`)
-    else followed.demand = { id: `kayenta/${followed.pointCount}`, action: onFailure, sentence }
+    else {
+      const id = `kayenta/${followed.pointCount}`
+      followed.demand = { id, action: onFailure, sentence, replay: replayOf(followed) }
+    }
   }
 
   #forget(running: readonly RunningRollout[]): void {
@@ -188,6 +192,14 @@ export class KayentaBench {
       this.#followed.delete(id)
     }
   }
+}
+
+/** A day of points is more than a journal should keep for one verdict. */
+function replayOf({ settings, points, pointCount }: Followed): KayentaReplay | null {
+  const { rootTolerance, metrics, groupWeights, thresholds } = settings
+  const plan = { rootTolerance, metrics, groupWeights, thresholds }
+  const replay: KayentaReplay = { kind: 'kayenta', plan, points, pointCount }
+  return JSON.stringify(replay).length <= REPLAY_CHARS ? replay : null
 }
 
 const OUTCOMES = {

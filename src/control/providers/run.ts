@@ -15,11 +15,20 @@ import {
 import type { MeasurePlan } from '../../analyzer/measure/plan.ts'
 import { type Standing, standingOf } from '../../analyzer/measure/standing.ts'
 import { type Conditions, judgeResult } from '../conditions/condition.ts'
+import type { Value } from '../conditions/expression.ts'
 import { ProviderError } from './failure.ts'
 import type { MetricSource } from './source.ts'
 
 /** What the owner hears of; the rest is the run's own business. */
 export type RunNews = Exclude<MeasureEffect, { type: 'query' | 'giveUp' }>
+
+/** The newest measurement, and what it was counted upon. */
+export interface LastRead {
+  readonly before: MeasureState
+  readonly read: Extract<MeasureEvent, { type: 'read' }>
+  /** What the provider answered. */
+  readonly result?: Value
+}
 
 export interface MetricRunOptions {
   readonly plan: MeasurePlan
@@ -40,6 +49,7 @@ export class MetricRun {
   readonly #options: MetricRunOptions
   #state: MeasureState
   #asking: AbortController | null = null
+  #last: LastRead | null = null
   #answered: Promise<void> = Promise.resolve()
 
   constructor(options: MetricRunOptions) {
@@ -55,6 +65,11 @@ export class MetricRun {
 
   get standing(): Standing {
     return standingOf(this.#options.plan, this.#state)
+  }
+
+  /** What the state was reached by last; null before the first measurement of this process. */
+  get last(): LastRead | null {
+    return this.#last
   }
 
   /** Measures if it is time. */
@@ -92,24 +107,32 @@ export class MetricRun {
   async #ask(sequence: number): Promise<void> {
     const asking = new AbortController()
     this.#asking = asking
-    const reading = await this.#read(asking.signal)
+    const { reading, result } = await this.#read(asking.signal)
     const before = this.#state
-    this.#step({ type: 'read', atMs: this.#options.clock.nowMs(), sequence, reading })
+    const read = { type: 'read', atMs: this.#options.clock.nowMs(), sequence, reading } as const
+    this.#last = { before, read, ...(result !== undefined && { result }) }
+    this.#step(read)
     if (this.#state !== before) this.#options.onReading?.(reading)
   }
 
-  async #read(signal: AbortSignal): Promise<Reading> {
-    const { source, conditions, clock, log, plan } = this.#options
+  async #read(signal: AbortSignal): Promise<{ reading: Reading; result?: Value }> {
+    const { source, conditions, clock } = this.#options
     try {
-      return judgeResult(conditions, await source(clock.nowMs(), signal))
+      const result = await source(clock.nowMs(), signal)
+      return { reading: judgeResult(conditions, result), result }
     } catch (error) {
-      if (error instanceof ProviderError) {
-        return { outcome: 'error', reason: error.message, errorKind: error.kind }
-      }
-      // A bug in a provider is told as one, but must not take the rollout with it.
-      log.error('a provider of metrics struck a bug', { metric: plan.name, error: String(error) })
-      const reason = 'the provider has a bug, which the log tells of'
-      return { outcome: 'error', reason, errorKind: 'bug' }
+      return { reading: this.#errorOf(error) }
     }
+  }
+
+  #errorOf(error: unknown): Reading {
+    if (error instanceof ProviderError) {
+      return { outcome: 'error', reason: error.message, errorKind: error.kind }
+    }
+    const { log, plan } = this.#options
+    // A bug in a provider is told as one, but must not take the rollout with it.
+    log.error('a provider of metrics struck a bug', { metric: plan.name, error: String(error) })
+    const reason = 'the provider has a bug, which the log tells of'
+    return { outcome: 'error', reason, errorKind: 'bug' }
   }
 }

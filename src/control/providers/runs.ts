@@ -17,6 +17,7 @@ import type { RunningRollout } from '../rollout/book.ts'
 import { type MetricFigures, ReadingCounts } from './figures.ts'
 import { Providers } from './providers.ts'
 import type { PushedMetrics } from './pushed.ts'
+import { type DemandReplay, keptReplay } from './replay.ts'
 import { MetricRun, type RunNews } from './run.ts'
 
 /** What an outcome asks for. */
@@ -26,6 +27,8 @@ export interface Demand {
   readonly action: 'abort' | 'pause'
   /** Without a full stop. */
   readonly sentence: string
+  /** What it was reached by; null where that is too large to be kept. */
+  readonly replay: DemandReplay | null
 }
 
 export interface MetricRunsOptions {
@@ -197,7 +200,10 @@ export class MetricRuns {
     const { sentence } = standing
     if (plan.isDryRun) log.info(`${rollout}: ${sentence} (a dry run, so nothing is done)`)
     else if (action === 'warn') log.warn(`${rollout}: ${sentence}`)
-    else one.demand = { id: `${plan.name}/${state.sequence}`, action, sentence }
+    else {
+      const id = `${plan.name}/${state.sequence}`
+      one.demand = { id, action, sentence, replay: replayOf(one) }
+    }
   }
 
   #adopt(): void {
@@ -237,6 +243,10 @@ export class MetricRuns {
       .finally(() => void this.#ending.delete(done))
     this.#ending.add(done)
   }
+}
+
+function replayOf({ entry: { plan, conditions }, run: { last } }: Run): DemandReplay | null {
+  return last === null ? null : keptReplay({ kind: 'metric', plan, conditions, ...last })
 }
 
 function analysisOf({ servers, metrics }: AnalysisConfig): unknown {

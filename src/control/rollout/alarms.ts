@@ -61,8 +61,8 @@ export class Alarms {
   #demands(rollout: RunningRollout, atMs: number): readonly Alarm[] {
     const demands = this.#options.metrics.flatMap((each) => each.demands(rollout))
     const { attempt } = rollout
-    return demands.map(({ id, action, sentence }) => {
-      const found = { action, sentence, evidence: null, replay: null }
+    return demands.map(({ id, action, sentence, replay }) => {
+      const found = { action, sentence, evidence: null, replay }
       return {
         key: `${attemptOf(rollout)}/${id}`,
         event: { type: 'alarm', atMs, attempt, ...found },

@@ -3,6 +3,7 @@
  */
 
 import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
+import type { DemandReplay } from '../providers/replay.ts'
 import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
 import type { StepEvidence } from '../../analyzer/guard/step-promotion.ts'
 
@@ -158,8 +159,8 @@ export type RolloutEvent =
       readonly sentence: string
       /** What it was decided on; null where a metric decided, whose numbers are in the sentence. */
       readonly evidence: GuardEvidence | null
-      /** From which the decision can be computed again; null where it was reached in an earlier process, or by a metric. */
-      readonly replay: DecisionRecord | null
+      /** From which it can be computed again; null where it was reached in an earlier process, or is too large to keep. */
+      readonly replay: DecisionRecord | DemandReplay | null
     }
   | { readonly type: 'deadline'; readonly atMs: number }
   | {

@@ -6,6 +6,9 @@ import {
   type DecisionRecord,
   type GuardPlan,
 } from '../../../src/analyzer/guard/guard.ts'
+import { begin } from '../../../src/analyzer/measure/measure.ts'
+import { DEFAULT_LIMITS } from '../../../src/analyzer/measure/plan.ts'
+import type { MetricReplay } from '../../../src/control/providers/replay.ts'
 import type { EventView } from '../../../src/control/api/schema.ts'
 import { event, type FakeAdmin, fakeAdmin } from './fake-admin.ts'
 import { sluice } from './harness.ts'
@@ -109,6 +112,48 @@ test('what differs in the last digits alone is told with them', async () => {
   expect(stdout).toContain(`10^${recorded.evidence} to one`)
 })
 
+const METRIC: MetricReplay = {
+  kind: 'metric',
+  plan: { ...DEFAULT_LIMITS, name: 'conversion', intervalMs: 1_000, count: null },
+  conditions: { successCondition: 'result[0] > 95' },
+  before: {
+    ...begin({ ...DEFAULT_LIMITS, name: 'conversion', intervalMs: 1_000, count: null }, 0),
+    phase: 'measuring',
+    sequence: 1,
+  },
+  read: {
+    type: 'read',
+    atMs: 9,
+    sequence: 1,
+    reading: { outcome: 'failure', reason: '[90] does not meet successCondition' },
+  },
+  result: [90],
+}
+const DEMANDED =
+  'conversion fails: 1 of 1 measurement failed, 0 allowed; the last: [90] does not meet successCondition'
+
+test.for([
+  ['agrees', METRIC, 0, /^Verdict 2 agrees: recorded and computed again\nconversion fails/],
+  [
+    'agrees as far as it is kept',
+    { ...METRIC, result: undefined },
+    0,
+    /^Verdict 2 agrees: recorded and counted again; the answer of the provider is not kept\n/,
+  ],
+  [
+    'disagrees',
+    { ...METRIC, result: [96] },
+    1,
+    /^Verdict 2 DISAGREES: recorded is "conversion fails: .*", computed again is "conversion is being/,
+  ],
+] as const)('what a metric demanded %s', async ([, replay, exitCode, says]) => {
+  admin.events = [event({ seq: 2, type: 'alarm', reason: `${DEMANDED} (was at 5 %)` })]
+  admin.replays.set(2, replay)
+  const { code, stdout } = await sluice(['explain', '--verdict', '2'], { env })
+  expect(code).toBe(exitCode)
+  expect(stdout).toMatch(says)
+})
+
 interface Refused {
   readonly what: string
   readonly events?: readonly EventView[]
@@ -134,7 +179,7 @@ test.for<Refused>([
     what: 'a metric demanded',
     events: [event({ seq: 2, type: 'alarm' })],
     exitCode: 2,
-    says: 'event 2 was demanded by a metric',
+    says: 'event 2 was demanded by a metric, and what it saw is not kept',
   },
   {
     what: 'was decided before a restart',

@@ -87,6 +87,7 @@ describe('a metric', () => {
         action: 'abort',
         sentence:
           'conversion fails: 1 of 1 measurement failed, 0 allowed; the last: [90] does not meet successCondition',
+        replay: expect.objectContaining({ kind: 'metric', result: [90] }),
       },
     ])
     const next = live({ ...ROLLOUT, attempt: 2 })
@@ -253,7 +254,7 @@ test('closing gives up what is asked', async () => {
 
 /** Metrics that demand this once they are bad. */
 function demanding(action: 'abort' | 'pause') {
-  const demand = { id: 'conversion/1', action, sentence: 'conversion fails' }
+  const demand = { id: 'conversion/1', action, sentence: 'conversion fails', replay: null }
   const metrics = { isBad: false, demands: () => [], standings: () => [] }
   return Object.assign(metrics, { demands: () => (metrics.isBad ? [demand] : []) })
 }
