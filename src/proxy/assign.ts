@@ -1,5 +1,5 @@
 /**
- * Chooses the variant of a request: forced, by the coin over its unit, or by an independent draw. Hot.
+ * Chooses the variant of a request: forced, by rule, by the coin over its unit, or by an independent draw. Hot.
  *
  * Never weighted round robin: a caller in phase with it would break the statistics. The canary takes the
  * buckets below its weight, so that raising the weight only adds units and lowering it only removes some.
@@ -9,14 +9,6 @@ import { BUCKET_COUNT, bucketOf } from './bucket.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { CompiledRoute, CompiledVariant } from './table.ts'
 
-/** Returns what sticks together: the value of the route's header or cookie, or null where the request has none. */
-export function unitOf(route: CompiledRoute, head: RequestHead): string | null {
-  const { sticky } = route
-  if (sticky === null) return null
-  const unit = sticky.kind === 'cookie' ? head.findCookie(sticky.name) : head.find(sticky.name)
-  return unit === '' ? null : unit
-}
-
 /** Returns the name of the variant that the client asks for, where the route lets it ask, else null. */
 export function forcedVariant(route: CompiledRoute, head: RequestHead): string | null {
   return route.forceHeader === null ? null : head.find(route.forceHeader)
@@ -24,11 +16,28 @@ export function forcedVariant(route: CompiledRoute, head: RequestHead): string |
 
 /** What the choice depends on. */
 export interface Choice {
+  /** By the client; a name that the route does not have counts for nothing. */
   readonly forced: string | null
+  /** By a rule or its flag; a name that the route does not have is stable. */
+  readonly decided: string | null
   readonly unit: string | null
 }
 
-/** Returns the variant. A forced name that the route does not have is ignored. `random` gives 0 up to, not including, 1. */
+/** Returns the variant that the coin is not asked for, or null. */
+export function chosenVariant(route: CompiledRoute, choice: Choice): CompiledVariant | null {
+  const { forced, decided } = choice
+  if (forced !== null) {
+    const variant = find(route, forced)
+    if (variant !== undefined) return variant
+  }
+  return decided === null ? null : (find(route, decided) ?? route.variants[0]!)
+}
+
+function find({ variants }: CompiledRoute, name: string): CompiledVariant | undefined {
+  return variants.find((variant) => variant.name === name)
+}
+
+/** Returns the variant. `random` gives 0 up to, not including, 1. */
 export function chooseVariant(
   route: CompiledRoute,
   choice: Choice,
@@ -36,12 +45,15 @@ export function chooseVariant(
 ): CompiledVariant {
   const { variants } = route
   if (variants.length === 1) return variants[0]!
-  if (choice.forced !== null) {
-    const forced = variants.find((variant) => variant.name === choice.forced)
-    if (forced !== undefined) return forced
-  }
-  const bucket =
-    choice.unit === null ? Math.floor(random() * BUCKET_COUNT) : bucketOf(choice.unit, route.seed)
+  return chosenVariant(route, choice) ?? tossCoin(route, choice.unit, random)
+}
+
+function tossCoin(
+  { variants, seed }: CompiledRoute,
+  unit: string | null,
+  random: () => number,
+): CompiledVariant {
+  const bucket = unit === null ? Math.floor(random() * BUCKET_COUNT) : bucketOf(unit, seed)
   let below = 0
   for (let i = variants.length - 1; i > 0; i--) {
     below += variants[i]!.weightBp

@@ -6,22 +6,30 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { type Choice, chooseVariant, forcedVariant, unitOf } from './assign.ts'
+import { type Choice, chooseVariant, chosenVariant, forcedVariant } from './assign.ts'
 import { murmur3 } from './bucket.ts'
+import { decide, type PendingFlag } from './cohort/rules.ts'
+import { unitIn } from './cohort/unit.ts'
 import type { ThreadContext } from './context.ts'
+import type { Peer } from './forwarding.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { CompiledRoute, CompiledVariant } from './table.ts'
+
+/** Where rules have not been looked at, since the route had one variant. */
+const STABLE = 'stable'
 
 export class Assignment implements Choice {
   route!: CompiledRoute
   variant!: CompiledVariant
   forced: string | null = null
+  decided: string | null = null
   unit: string | null = null
   /** With its line end; empty unless the unit was minted. */
   setCookieLine = ''
-  /** The client has chosen the variant. */
+  /** The client or a rule has chosen the variant: it says nothing about the coin, and is no evidence. */
   isForced = false
   readonly #context: ThreadContext
+  readonly #pending: PendingFlag[] = []
   #tableVersion = 0
   #hasFallenBack = false
 
@@ -29,17 +37,37 @@ export class Assignment implements Choice {
     this.#context = context
   }
 
-  /** `isSecure`: the client speaks TLS, so a cookie can be kept to it. */
-  begin(route: CompiledRoute, head: RequestHead, isSecure: boolean): void {
+  begin(route: CompiledRoute, head: RequestHead, peer: Peer): void {
+    const { facts, table, random } = this.#context
     this.route = route
-    this.#tableVersion = this.#context.table.version
+    this.#tableVersion = table.version
     this.#hasFallenBack = false
     this.forced = forcedVariant(route, head)
-    this.unit = unitOf(route, head)
+    this.decided = null
+    this.unit = null
     this.setCookieLine = ''
-    if (this.unit === null && route.sticky !== null) this.#mintUnit(route, isSecure)
-    this.variant = chooseVariant(route, this, this.#context.random)
-    this.isForced = this.variant.name === this.forced
+    facts.begin(head, peer)
+    if (route.sticky !== null) {
+      this.unit = unitIn(route.sticky, facts) ?? this.#mintUnit(route, peer.isSecure)
+    }
+    if (route.rules.length > 0) this.#askRules(route)
+    this.variant = chooseVariant(route, this, random)
+    this.isForced = chosenVariant(route, this) !== null
+  }
+
+  /** A rule that sends to the canary does nothing while there is none. */
+  #askRules(route: CompiledRoute): void {
+    const { facts, table } = this.#context
+    if (route.variants.length === 1) {
+      this.decided = STABLE
+      return
+    }
+    facts.unit = this.unit
+    this.#pending.length = 0
+    this.decided = decide(route.rules, facts, {
+      flags: table.flags,
+      pending: this.#pending,
+    })
   }
 
   /** 32 bits that tell units apart; a request without one is a unit of its own. */
@@ -66,11 +94,16 @@ export class Assignment implements Choice {
     return true
   }
 
-  #mintUnit(route: CompiledRoute, isSecure: boolean): void {
-    const { sticky } = route
-    if (sticky?.kind !== 'cookie' || !sticky.mint || route.variants.length === 1) return
-    this.unit = randomUUID()
-    const secure = isSecure ? '; Secure' : ''
-    this.setCookieLine = `set-cookie: ${sticky.name}=${this.unit}; Path=/; HttpOnly; SameSite=Lax${secure}\r\n`
+  /** Returns null where the route mints none. */
+  #mintUnit({ sticky, variants }: CompiledRoute, isSecure: boolean): string | null {
+    if (variants.length === 1) return null
+    for (const source of sticky ?? []) {
+      if (source.kind !== 'cookie' || !source.mint) continue
+      const unit = randomUUID()
+      const secure = isSecure ? '; Secure' : ''
+      this.setCookieLine = `set-cookie: ${source.name}=${unit}; Path=/; HttpOnly; SameSite=Lax${secure}\r\n`
+      return unit
+    }
+    return null
   }
 }

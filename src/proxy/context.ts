@@ -6,6 +6,7 @@
 import { AccessLog, type AccessSink } from './access/log.ts'
 import { RetryBudgets } from './attempt/budget.ts'
 import { createBufferPool, type BufferPool } from './buffers.ts'
+import { RequestFacts } from './cohort/facts.ts'
 import { type FlagEvaluator, NO_FLAGS } from './flags/evaluator.ts'
 import { RequestHead } from './http1/request-head.ts'
 import { ResponseHead } from './http1/response-head.ts'
@@ -41,6 +42,8 @@ export class ThreadContext {
   readonly rings: SettlementRings
   readonly flags: FlagEvaluator = NO_FLAGS
   readonly buffers: BufferPool = createBufferPool()
+  /** Reused by every assignment: of the request that is being assigned. */
+  readonly facts: RequestFacts = new RequestFacts(this)
   /** 0 up to, not including, 1. */
   readonly random: () => number
   /** Tells control about a bug; bounded by the receiver. */

@@ -133,7 +133,7 @@ export class Exchange implements UpstreamUser {
   #take(head: RequestHead, route: CompiledRoute): void {
     const { peer } = this.#downstream
     const { via } = this.#context.table
-    this.#assignment.begin(route, head, peer.isSecure)
+    this.#assignment.begin(route, head, peer)
     this.target = head.target
     this.bodyKind = head.bodyKind
     this.contentLength = head.contentLength

@@ -6,6 +6,8 @@
  * (`match.ts`, `table.ts`), swaps one reference and acknowledges the version.
  */
 
+import type { Rule } from './cohort/rule.ts'
+
 export interface Listener {
   readonly name: string
   readonly host: string
@@ -104,11 +106,17 @@ export type PathMatch =
   | { readonly kind: 'prefix'; readonly value: string }
   | { readonly kind: 'exact'; readonly value: string }
 
-/** Where the unit of the coin comes from. */
-export type Sticky =
+/** Where the unit of the coin comes from: the first of these that a request has. At least one. */
+export type Sticky = readonly UnitSource[]
+
+export type UnitSource =
   | { readonly kind: 'header'; readonly name: string }
-  /** `mint`: Sluice sets the cookie where a request has none. */
+  /** `mint`: Sluice sets the cookie where a request has no unit at all; for one of them at most. */
   | { readonly kind: 'cookie'; readonly name: string; readonly mint: boolean }
+  /** A claim of the request's token. */
+  | { readonly kind: 'jwtClaim'; readonly name: string }
+  /** The client's; always there. */
+  | { readonly kind: 'address' }
 
 export interface Endpoint {
   /** Where and how it is reached; an endpoint's live state in a thread is kept under this name across snapshots. */
@@ -188,6 +196,8 @@ export interface Route {
   readonly path: PathMatch
   readonly sticky: Sticky | null
   readonly forceHeader: string | null
+  /** Before the coin; the first that matches decides. */
+  readonly rules: readonly Rule[]
   readonly errors: ErrorRule
   readonly retry: RetryRule
   /** What fails on the canary is tried on stable. */

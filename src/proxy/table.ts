@@ -8,6 +8,7 @@ import { TrustedPeers } from './address.ts'
 import type { RetryBudget, RetryBudgets } from './attempt/budget.ts'
 import { compileTries, type Tries } from './attempt/policy.ts'
 import { seedOf } from './bucket.ts'
+import { type CompiledRule, compileRules } from './cohort/rules.ts'
 import type { FlagEvaluator } from './flags/evaluator.ts'
 import { GRPC_CODE_COUNT } from './grpc.ts'
 import type {
@@ -44,6 +45,7 @@ export interface CompiledRoute {
   readonly name: string
   readonly sticky: Sticky | null
   readonly forceHeader: string | null
+  readonly rules: readonly CompiledRule[]
   /** Stable first. */
   readonly variants: readonly CompiledVariant[]
   /** Seed of the coin. */
@@ -146,6 +148,7 @@ function compileRoute(
     name: route.name,
     sticky: route.sticky,
     forceHeader: route.forceHeader,
+    rules: compileRules(route.rules),
     variants: route.variants.map((variant) => compileVariant(route, variant, upstreams)),
     seed: seedOf(route.salt),
     errors: compileErrors(route.errors),

@@ -11,7 +11,7 @@ import { eventually } from '../proxy/exchange/eventually.ts'
 import { CANARY, type Proxy, STABLE, startProxy } from '../proxy/exchange/proxy.ts'
 import { serve } from './servers.ts'
 
-const STICKY = { kind: 'cookie', name: 'sluice-unit', mint: true } as const
+const STICKY = [{ kind: 'cookie', name: 'sluice-unit', mint: true }] as const
 
 /** A server that says its name, and sends `echo` back. */
 async function serveSocketIo(name: string): Promise<{ port: number; server: Server }> {

@@ -2,13 +2,14 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chooseVariant, forcedVariant, unitOf } from '../../src/proxy/assign.ts'
-import type { Sticky } from '../../src/proxy/snapshot.ts'
+import { type Choice, chooseVariant, forcedVariant } from '../../src/proxy/assign.ts'
 import type { CompiledRoute } from '../../src/proxy/table.ts'
 import { head, parseRequest } from './http1/heads.ts'
 import { routeWith, split } from './routes.ts'
 
 const UNIT_COUNT = 1_000_000
+
+const UNDECIDED: Choice = { forced: null, decided: null, unit: null }
 
 function noDraw(): number {
   throw new Error('a request with a unit, or without a canary, is not drawn')
@@ -26,7 +27,7 @@ function draws(seed: number): () => number {
 }
 
 function isCanary(route: CompiledRoute, unit: string | null, random = noDraw): boolean {
-  return chooseVariant(route, { forced: null, unit }, random).name === 'canary'
+  return chooseVariant(route, { ...UNDECIDED, unit }, random).name === 'canary'
 }
 
 function canaryCount(route: CompiledRoute, unitOfIndex: (i: number) => string | null): number {
@@ -68,7 +69,7 @@ test('the whole range of a draw is used, and no more', () => {
 
 test('a route without a canary tosses no coin', () => {
   const route = routeWith({})
-  expect(chooseVariant(route, { forced: 'canary', unit: null }, noDraw).name).toBe('stable')
+  expect(chooseVariant(route, { ...UNDECIDED, forced: 'canary' }, noDraw).name).toBe('stable')
 })
 
 describe('a unit', () => {
@@ -147,7 +148,11 @@ describe('different rollouts', () => {
 function choose(weightBp: number, forceHeader: string | null, line: string): string {
   const route = routeWith({ variants: split(weightBp), forceHeader })
   const parsed = parseRequest(head('GET / HTTP/1.1', 'Host: a', line))
-  return chooseVariant(route, { forced: forcedVariant(route, parsed), unit: 'u' }, noDraw).name
+  return chooseVariant(
+    route,
+    { ...UNDECIDED, forced: forcedVariant(route, parsed), unit: 'u' },
+    noDraw,
+  ).name
 }
 
 describe('a forced variant', () => {
@@ -177,23 +182,25 @@ describe('a forced variant', () => {
   })
 })
 
-describe('the unit of a request', () => {
-  const COOKIE: Sticky = { kind: 'cookie', name: 'session', mint: false }
-  const HEADER: Sticky = { kind: 'header', name: 'x-user' }
+/** Returns the variant of user `u` with that choice. */
+function chosen(weightBp: number, choice: Partial<Choice>): string {
+  const route = routeWith({ variants: split(weightBp) })
+  return chooseVariant(route, { ...UNDECIDED, unit: 'u', ...choice }, noDraw).name
+}
 
-  test.for([
-    { sticky: COOKIE, line: 'Cookie: a=1; session=s1', unit: 's1' },
-    { sticky: COOKIE, line: 'Cookie: session=', unit: null },
-    { sticky: COOKIE, line: 'Cookie: a=1', unit: null },
-    { sticky: COOKIE, line: 'X-User: u1', unit: null },
-    { sticky: HEADER, line: 'X-USER: u1', unit: 'u1' },
-    { sticky: HEADER, line: 'X-User: na\xc3\xafve', unit: 'na\xc3\xafve' },
-    { sticky: HEADER, line: 'X-User:', unit: null },
-    { sticky: HEADER, line: 'Cookie: session=s1', unit: null },
-    { sticky: null, line: 'Cookie: session=s1', unit: null },
-  ])('$sticky.kind: $line', ({ sticky, line, unit }) => {
-    const parsed = parseRequest(head('GET / HTTP/1.1', 'Host: a', line))
-    expect(unitOf(routeWith({ sticky }), parsed)).toBe(unit)
+describe('what a rule has decided', () => {
+  test('goes before the coin', () => {
+    expect(chosen(0, { decided: 'canary' })).toBe('canary')
+    expect(chosen(10_000, { decided: 'stable' })).toBe('stable')
+  })
+
+  test('is stable where the route has no such variant', () => {
+    expect(chosen(10_000, { decided: 'beta' })).toBe('stable')
+  })
+
+  test('comes after what the client was allowed to choose', () => {
+    expect(chosen(0, { forced: 'canary', decided: 'stable' })).toBe('canary')
+    expect(chosen(10_000, { forced: 'beta', decided: 'stable' })).toBe('stable')
   })
 })
 
@@ -207,7 +214,7 @@ describe('with several variants', () => {
   test('each takes its share of the draws', () => {
     const route = routeWith({ variants })
     const names = [0, 0.1999, 0.2, 0.4999, 0.5, 0.9999].map(
-      (draw) => chooseVariant(route, { forced: null, unit: null }, () => draw).name,
+      (draw) => chooseVariant(route, UNDECIDED, () => draw).name,
     )
     expect(names).toEqual(['c', 'c', 'b', 'b', 'stable', 'stable'])
   })

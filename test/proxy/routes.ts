@@ -31,6 +31,7 @@ export const ROUTE: Route = {
   path: { kind: 'prefix', value: '/' },
   sticky: null,
   forceHeader: null,
+  rules: [],
   errors: ERRORS,
   retry: NO_RETRY,
   fallback: false,

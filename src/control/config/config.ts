@@ -3,6 +3,7 @@
  * duration in milliseconds, every size in bytes. `schema.ts` makes it from YAML.
  */
 
+import type { Rule } from '../../proxy/cohort/rule.ts'
 import type {
   AccessLog,
   Endpoint,
@@ -52,6 +53,8 @@ export interface RouteConfig {
   readonly sticky: Sticky | null
   /** The header by which a client may choose its variant; null: it may not. Lower case. */
   readonly forceHeader: string | null
+  /** Before the coin; the first that matches decides. */
+  readonly rules: readonly Rule[]
   readonly errors: ErrorRule
   readonly retry: RetryRule
   /** What fails on the canary is tried on stable. */

@@ -111,7 +111,7 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 type TriesConfig = Pick<RouteConfig, 'retry' | 'fallback' | 'hedgeMs' | 'mirror'>
 
 function toRoute(entry: RouteEntry): RouteConfig {
-  const { name, match, stable, sticky, forceHeader, errors } = entry
+  const { name, match, stable, sticky, forceHeader, rules, errors } = entry
   return {
     name,
     hosts: match.host === undefined ? [] : [match.host].flat(),
@@ -119,6 +119,7 @@ function toRoute(entry: RouteEntry): RouteConfig {
     stable,
     sticky: sticky ?? null,
     forceHeader: forceHeader ?? null,
+    rules,
     errors: {
       statuses: ascending(errors.statuses.flat()),
       grpcStatuses: ascending(errors.grpcStatuses),

@@ -1,20 +1,22 @@
 /** What may stand in `routes`: which requests, where they go, what keeps users together, what is an error. */
 
 import { z } from 'zod'
-import type { PathMatch, Sticky } from '../../proxy/snapshot.ts'
+import type { PathMatch } from '../../proxy/snapshot.ts'
 import { readHostPattern } from './address.ts'
+import { RULE_LIMITS } from './defaults-rule.ts'
 import { ENTRIES, ERROR_GRPC_STATUSES, ERROR_STATUSES } from './defaults.ts'
-import { flag, scalar, text } from './leaf.ts'
+import { scalar, text } from './leaf.ts'
 import {
   FIELD_PATTERN,
   NAME_PATTERN,
   PATH_PATTERN,
-  readCookieName,
   readHeaderName,
   readName,
   readPath,
 } from './names.ts'
 import { Fallback, Hedge, Mirror, Retry } from './schema-retry.ts'
+import { Rule } from './schema-rule.ts'
+import { Sticky } from './schema-sticky.ts'
 import { customIssue, list, section } from './section.ts'
 import { GRPC_STATUS_FORMS, readGrpcStatus, readStatuses, STATUS_FORMS } from './statuses.ts'
 
@@ -56,42 +58,6 @@ const Match = section({
   path: PathSection.prefault({ prefix: '/' }),
 })
 
-const StickySection = section({
-  cookie: text(
-    readCookieName,
-    'The cookie whose value keeps a user on one side.',
-    FIELD_PATTERN,
-  ).optional(),
-  mint: flag('Sluice sets the cookie where a request has none. Default false.').optional(),
-  header: text(
-    readHeaderName,
-    'The header whose value keeps a user on one side.',
-    FIELD_PATTERN,
-  ).optional(),
-})
-  .check(({ value, issues }) => {
-    if (issues.length > 0) return
-    const { cookie, mint, header } = value
-    if ((cookie === undefined) === (header === undefined)) {
-      issues.push(customIssue(value, [], 'needs "cookie" or "header", and not both'))
-    } else if (mint !== undefined && cookie === undefined) {
-      issues.push(
-        customIssue(mint, ['mint'], 'is only possible with "cookie"; a header is not minted'),
-      )
-    }
-  })
-  .transform(({ cookie, mint = false, header = '' }): Sticky =>
-    cookie === undefined
-      ? { kind: 'header', name: header }
-      : { kind: 'cookie', name: cookie, mint },
-  )
-  .meta({
-    description:
-      'What keeps a user on one side: {cookie: session}, {cookie: sluice, mint: true} or {header: x-user-id}. Default: every request draws anew.',
-    minProperties: 1,
-    dependencies: { mint: ['cookie'], header: { maxProperties: 1 } },
-  })
-
 const Errors = section({
   statuses: list(
     scalar(readStatuses, 'A status, or a class such as 5xx.', STATUS_FORMS),
@@ -115,12 +81,15 @@ export const Route = section({
     'The requests that the route takes. Default: all. The most specific route wins.',
   ),
   stable: text(String, 'The upstream that serves the route while no rollout runs.', NAME_PATTERN),
-  sticky: StickySection.optional(),
+  sticky: Sticky.optional(),
   forceHeader: text(
     readHeaderName,
     'A header by which a client may choose: its value is "stable" or "canary". Default: none.',
     FIELD_PATTERN,
   ).optional(),
+  rules: list(Rule, 0, RULE_LIMITS.rules)
+    .prefault([])
+    .describe('Who goes where, whatever the coin says; the first that matches. Default: nobody.'),
   errors: Errors.prefault({}).describe(
     'Answers that count as errors of a variant, beside those that never came.',
   ),

@@ -131,6 +131,7 @@ function compileRoute(
     path: route.path,
     sticky: route.sticky,
     forceHeader: route.forceHeader,
+    rules: route.rules,
     errors: route.errors,
     retry: route.retry,
     fallback: route.fallback,

@@ -82,7 +82,7 @@ test('numbers, sizes, durations and switches may come from the environment, quot
     limits: { headBytes: 8192, headerCount: 50 },
     drainTimeoutMs: 5000,
   })
-  expect(config.routes[0]).toMatchObject({ name: '7', sticky: { kind: 'cookie', mint: true } })
+  expect(config.routes[0]).toMatchObject({ name: '7', sticky: [{ kind: 'cookie', mint: true }] })
 })
 
 test('what a variable holds cannot change the shape of the file', () => {

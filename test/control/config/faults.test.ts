@@ -209,10 +209,10 @@ const CASES: readonly { name: string; change: Sections; faults: readonly string[
   - { name: s5, stable: a, match: { host: h5 }, forceHeader: Transfer-Encoding }`,
     },
     faults: [
-      'f:5:57 routes[0].sticky: needs "cookie" or "header", and not both',
+      'f:5:57 routes[0].sticky: needs one of "header", "cookie", "jwtClaim" and "address"',
       'f:6:67 routes[1].sticky.cookie: "a b" is not the name of a cookie, such as session',
       'f:7:67 routes[2].sticky.header: "x:y" is not the name of a header, such as x-user-id',
-      'f:8:76 routes[3].sticky.mint: is only possible with "cookie"; a header is not minted',
+      'f:8:76 routes[3].sticky.mint: is only possible with "cookie"; nothing else is minted',
       'f:9:76 routes[4].sticky.mint: must be true or false, but is "yes"',
       'f:10:62 routes[5].forceHeader: "Transfer-Encoding" belongs to the connection, not to the request; choose another header',
     ],

@@ -45,6 +45,7 @@ export function configOf(
       stable,
       sticky: null,
       forceHeader: null,
+      rules: [],
       errors: ERRORS,
       retry: NO_RETRY,
       fallback: false,

@@ -119,6 +119,7 @@ export function snapshotOf(setup: Setup): Snapshot {
         path: { kind: 'prefix', value: '/' },
         sticky: null,
         forceHeader: null,
+        rules: [],
         errors: ERRORS,
         retry: NO_RETRY,
         fallback: false,

@@ -28,7 +28,7 @@ test('no route is a 404 with a reason, and the connection goes on', async () => 
 })
 
 describe('a minted cookie', () => {
-  const STICKY = { sticky: { kind: 'cookie', name: 'sluice', mint: true } } as const
+  const STICKY = { sticky: [{ kind: 'cookie', name: 'sluice', mint: true }] } as const
 
   test('is set once, with its attributes, and keeps the client where it is', async () => {
     const stable = await startUpstream(named('stable'))

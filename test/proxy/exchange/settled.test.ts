@@ -139,7 +139,7 @@ test('what is under way when the table changes is settled all the same', async (
 
 test('of sticky units only the first bad outcome counts', async () => {
   const { proxy, client } = await start((request) => request.answer(500), {
-    sticky: { kind: 'header', name: 'x-user' },
+    sticky: [{ kind: 'header', name: 'x-user' }],
     settlement: { ...SETTLEMENT, units: createUnitBuffer() },
   })
   for (const user of ['anna', 'anna', 'anna']) await client.get('/', `X-User: ${user}\r\n`)
@@ -162,7 +162,7 @@ test('requests without a unit are units of their own', async () => {
       stable: [upstream.port],
       canary: { endpoints: [upstream.port], weightBp: 5_000 },
       route: {
-        sticky: { kind: 'header', name: 'x-user' },
+        sticky: [{ kind: 'header', name: 'x-user' }],
         settlement: { ...SETTLEMENT, units: createUnitBuffer() },
       },
     },

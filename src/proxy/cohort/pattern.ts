@@ -1,0 +1,54 @@
+/**
+ * Regular expressions that cannot be made to run for long: RE2's, which need time in proportion to the value. Hot.
+ *
+ * Of JavaScript's own, one of `(a+)+$` and 40 letters stall a thread for minutes. A checked subset of them was rejected: it
+ * refuses what people write, and proves little. Linear is not yet fast: where RE2 has to follow all threads of a
+ * program at once, each byte costs 50 ns for each of its instructions, so both are bounded: 6 ms at the very worst, for
+ * an expression written to be slow; 0.2 to 0.5 µs for those that people write (bench/micro/rules.bench.ts).
+ */
+
+import { RE2JS, RE2JSException } from 're2js'
+
+/** Characters of an expression. */
+export const PATTERN_LENGTH = 256
+/** Instructions of its program: about a character each, repetitions written out. */
+export const PROGRAM_LENGTH = 128
+/** Characters of a value; a longer one cannot be looked at. */
+export const SUBJECT_LENGTH = 1024
+
+/** What cannot be compiled; the message follows the expression in a sentence. */
+export class PatternError extends Error {}
+
+export interface Pattern {
+  /** Whether it is found in the text, which has at most `SUBJECT_LENGTH` characters. */
+  test(text: string): boolean
+}
+
+/** Throws `PatternError`. */
+export function compilePattern(source: string, ignoresCase: boolean): Pattern {
+  if (source.length > PATTERN_LENGTH) {
+    throw new PatternError(
+      `has ${source.length} characters; at most ${PATTERN_LENGTH} are possible`,
+    )
+  }
+  const pattern = compile(source, ignoresCase ? RE2JS.CASE_INSENSITIVE : 0)
+  const size = pattern.programSize()
+  if (size > PROGRAM_LENGTH) {
+    throw new PatternError(
+      `makes a program of ${size} steps; at most ${PROGRAM_LENGTH} are possible, write shorter repetitions`,
+    )
+  }
+  return pattern
+}
+
+function compile(source: string, flags: number): RE2JS {
+  try {
+    return RE2JS.compile(source, flags)
+  } catch (error) {
+    if (!(error instanceof RE2JSException)) throw error
+    const isPerl = /\(\?[=!<]|\\[1-9]/.test(source)
+    const reason = error.message.replace(/^error parsing regexp: /, '')
+    const advice = isPerl ? '; look-around and back references take unbounded time' : ''
+    throw new PatternError(`is not a regular expression of RE2: ${reason}${advice}`)
+  }
+}
