@@ -64,6 +64,8 @@ export const SERIES = {
   tunnelsOpened: 7,
   /** Tunnels that ended. */
   tunnelsClosed: 8,
+  /** Requests that a rule, a flag or the client sent to the variant, while there were two. */
+  forced: 9,
   /** Requests that failed here and were tried on stable. */
   fallbacks: 10,
   /** Of those, answered well by stable. */

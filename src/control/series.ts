@@ -31,6 +31,8 @@ export interface SeriesTotals {
   readonly activeCount: number
   readonly errorCount: number
   readonly clientAbortCount: number
+  /** Of those started: sent to the variant by a rule, a flag or the client. */
+  readonly forcedCount: number
   readonly retryCount: number
   readonly fallbackCount: number
   readonly rescueCount: number
@@ -109,6 +111,7 @@ export class Series {
       activeCount: Math.max(0, sums[SERIES.started]! - sums[SERIES.finished]!),
       errorCount: sums[SERIES.errors]!,
       clientAbortCount: sums[SERIES.clientAborts]!,
+      forcedCount: sums[SERIES.forced]!,
       retryCount: sums[SERIES.retries]!,
       fallbackCount: sums[SERIES.fallbacks]!,
       rescueCount: sums[SERIES.rescues]!,
@@ -177,6 +180,7 @@ export const NO_TOTALS: SeriesTotals = {
   activeCount: 0,
   errorCount: 0,
   clientAbortCount: 0,
+  forcedCount: 0,
   retryCount: 0,
   fallbackCount: 0,
   rescueCount: 0,

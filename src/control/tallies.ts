@@ -10,6 +10,7 @@
 import { BIN_COUNT } from '../analyzer/histogram.ts'
 import {
   CODE_COUNT,
+  COHORT_FAULT_LIMIT,
   CONNECTION_REFUSAL_LIMIT,
   REQUEST_FAULT_LIMIT,
   SERIES,
@@ -38,6 +39,8 @@ export interface ThreadTotals {
   readonly upstreamOpenedCount: number
   /** `CODE_COUNT` answers that Sluice gave before a route was found, the first for `FIRST_CODE`. */
   readonly localCodes: Float64Array
+  /** `COHORT_FAULT_LIMIT` counts by reason. */
+  readonly cohortFaults: Float64Array
 }
 
 export interface Tallies {
@@ -127,6 +130,7 @@ export function createTallies(options: {
         upstreamConnectionCount: openCount(sums, THREAD.upstreamOpened, THREAD.upstreamClosed),
         upstreamOpenedCount: sums[THREAD.upstreamOpened]!,
         localCodes: sums.subarray(THREAD.localCodes, THREAD.localCodes + CODE_COUNT),
+        cohortFaults: sums.subarray(THREAD.cohortFaults, THREAD.cohortFaults + COHORT_FAULT_LIMIT),
       }
     },
     windows(index) {

@@ -6,6 +6,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
+import { SERIES } from '../analyzer/tally.ts'
 import { type Choice, chooseVariant, chosenVariant, forcedVariant } from './assign.ts'
 import { murmur3 } from './bucket.ts'
 import { decide, type PendingFlag } from './cohort/rules.ts'
@@ -53,6 +54,9 @@ export class Assignment implements Choice {
     if (route.rules.length > 0) this.#askRules(route)
     this.variant = chooseVariant(route, this, random)
     this.isForced = chosenVariant(route, this) !== null
+    if (this.isForced && route.variants.length > 1) {
+      this.#context.tally[this.variant.series + SERIES.forced]!++
+    }
   }
 
   /** A rule that sends to the canary does nothing while there is none. */

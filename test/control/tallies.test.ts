@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { binIndex } from '../../src/analyzer/histogram.ts'
 import {
   CODE_COUNT,
+  COHORT_FAULT_LIMIT,
   CONNECTION_REFUSAL_LIMIT,
   FIRST_CODE,
   METHODS,
@@ -272,6 +273,7 @@ describe('threads', () => {
     add(THREAD.upstreamClosed, 1, 1)
     add(THREAD.localCodes + 404 - FIRST_CODE, 0, 1)
     add(THREAD.localCodes + 404 - FIRST_CODE, 1, 1)
+    add(THREAD.cohortFaults + COHORT_FAULT_LIMIT - 1, 1, 4)
     const totals = tallies.threadTotals()
     expect(totals).toMatchObject({
       downstreamConnectionCount: 8,
@@ -283,6 +285,7 @@ describe('threads', () => {
     expect(totals.localCodes[404 - FIRST_CODE]).toBe(2)
     expect(totals.refusedConnections.at(-1)).toBe(4)
     expect(totals.refusedRequests[0]).toBe(6)
+    expect(totals.cohortFaults.at(-1)).toBe(4)
     expect(totals.accessDroppedCount).toBe(8)
   })
 

@@ -4,6 +4,7 @@
  */
 
 import { FIRST_CODE, METHODS, CODE_COUNT } from '../../analyzer/tally.ts'
+import { COHORT_FAULTS } from '../../proxy/cohort/faults.ts'
 import type { Phase } from '../rollout/state.ts'
 import { ANALYSIS_METRICS } from './analysis-metrics.ts'
 import { type MetricRow, histogramRows } from './duration-histogram.ts'
@@ -98,6 +99,13 @@ export const METRICS: readonly MetricDefinition[] = [
           ),
         ]),
   },
+  {
+    name: 'sluice_forced_requests_total',
+    help: 'Requests that a rule, a flag or the client sent to the variant; they are no evidence about it.',
+    type: 'counter',
+    rows: ({ series }) =>
+      series.map((one) => row(labelsOf(one), one.totals.forcedCount)).filter(isCounted),
+  },
   seriesCounter(
     'sluice_client_aborts_total',
     'Requests that the client gave up; they count neither as errors nor as answered.',
@@ -154,6 +162,11 @@ export const METRICS: readonly MetricDefinition[] = [
     'sluice_refused_requests_total',
     'Requests that were refused for a fault of their own, by reason.',
     ({ source, threads }) => [source.requestFaults, threads.refusedRequests],
+  ),
+  reasonCounter(
+    'sluice_rule_faults_total',
+    'Conditions of rules that could not be decided, and tokens that were not believed, by reason; none of them matches.',
+    ({ threads }) => [COHORT_FAULTS, threads.cohortFaults],
   ),
   single(
     'sluice_upstream_connections',

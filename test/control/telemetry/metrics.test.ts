@@ -15,6 +15,7 @@ import { createGuard } from '../../../src/analyzer/guard/guard.ts'
 import type { JudgeFigures } from '../../../src/control/judge/figures.ts'
 import { createTallies } from '../../../src/control/tallies.ts'
 import { createMetrics } from '../../../src/control/telemetry/metrics.ts'
+import { COHORT_FAULTS } from '../../../src/proxy/cohort/faults.ts'
 import { CONNECTION_REFUSALS, Refusals, REQUEST_FAULT_NAMES } from '../../../src/proxy/refusals.ts'
 import type { MetricsSource } from '../../../src/control/telemetry/metrics-source.ts'
 
@@ -68,6 +69,8 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
   words[THREAD.refusedConnections + CONNECTION_REFUSALS.indexOf('protocol')] = 2
   words[THREAD.refusedRequests + REQUEST_FAULT_NAMES.indexOf('malformed')] = 4
   words[THREAD.refusedRequests + REQUEST_FAULT_NAMES.indexOf('version')] = 1
+  words[THREAD.cohortFaults + COHORT_FAULTS.indexOf('tokenExpired')] = 8
+  words[start + SERIES.forced] = 12
   words[THREAD.accessDropped] = 7
   tallies.read(1_000)
 
@@ -145,6 +148,8 @@ describe('the exposition', () => {
       ],
     ],
     ['sluice_request_bytes', []],
+    ['sluice_forced', ['sluice_forced_requests_total{route="shop",variant="stable"} 12']],
+    ['sluice_rule', ['sluice_rule_faults_total{reason="tokenExpired"} 8']],
     [
       'sluice_response_bytes',
       ['sluice_response_bytes_total{route="shop",variant="stable"} 4000000000'],

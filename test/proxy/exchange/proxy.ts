@@ -222,6 +222,11 @@ export class Proxy {
     return this.#words[THREAD.localCodes + status - FIRST_CODE]!
   }
 
+  /** Requests that were sent to a variant without the coin. */
+  forcedCount(series: number): number {
+    return this.#words[seriesOffset(series) + SERIES.forced]!
+  }
+
   /** What has settled in a cell, with only what is not zero. */
   settled(cell: number): Readonly<Record<string, number>> {
     const start = cellOffset(cell)

@@ -34,27 +34,31 @@ async function start(weightBp: number | null, route: Partial<Route> = {}) {
     await proxy.advance(AGE_MS)
     return [proxy.settled(STABLE), proxy.settled(CANARY)]
   }
-  return { proxy, client, counts, settled }
+  const forced = () => [proxy.forcedCount(STABLE), proxy.forcedCount(CANARY)]
+  return { client, counts, forced, settled }
 }
 
 test('a rule sends to the canary at weight 0, and says nothing about it', async () => {
-  const { client, counts, settled } = await start(0)
+  const { client, counts, forced, settled } = await start(0)
   await client.get('/', 'X-In: 1\r\n')
   expect(counts()).toEqual([0, 1])
+  expect(forced()).toEqual([0, 1])
   expect(await settled()).toEqual([{}, {}])
 })
 
 test('a rule keeps from the canary at weight 100, and says nothing about stable', async () => {
-  const { client, counts, settled } = await start(10_000)
+  const { client, counts, forced, settled } = await start(10_000)
   await client.get('/', 'X-Out: 1\r\nX-In: 1\r\n')
   expect(counts()).toEqual([1, 0])
+  expect(forced()).toEqual([1, 0])
   expect(await settled()).toEqual([{}, {}])
 })
 
 test('what no rule takes is for the coin, and is evidence', async () => {
-  const { client, counts, settled } = await start(6_000)
+  const { client, counts, forced, settled } = await start(6_000)
   await client.get('/')
   expect(counts()).toEqual([0, 1])
+  expect(forced()).toEqual([0, 0])
   expect(await settled()).toEqual([{}, { ok: 1, latency: 1 }])
 })
 
