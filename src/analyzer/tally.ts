@@ -42,7 +42,10 @@ export const COHORT_FAULT_LIMIT = 24
 /** How many series (pairs of route and variant) one process can count. */
 export const SERIES_LIMIT = 1024
 
-const FIRST_FAILURE = 16
+/** Room for the reasons why requests were not mirrored; the names stand in `proxy/mirror.ts`. */
+export const MIRROR_DROP_LIMIT = 4
+
+const FIRST_FAILURE = 21
 
 /** Words of a series, by offset from its start. */
 export const SERIES = {
@@ -74,6 +77,14 @@ export const SERIES = {
   hedges: 12,
   /** Of those, answered first by the second. */
   hedgesWon: 13,
+  /** Of copies: the request and its copy were answered in the same class of status. */
+  mirrorSame: 14,
+  /** They were not. */
+  mirrorDifferent: 15,
+  /** The copy's answer took more than twice as long. */
+  mirrorSlower: 16,
+  /** `MIRROR_DROP_LIMIT` words: requests that were not copied, by reason. */
+  mirrorDrops: 17,
   /** `FAILURE_LIMIT` words: upstream failures by reason. */
   failures: FIRST_FAILURE,
   /** `METHODS.length` rows of `CODE_COUNT` words: answers by method and code. */

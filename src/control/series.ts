@@ -10,6 +10,7 @@ import {
   CODE_COUNT,
   FAILURE_LIMIT,
   METHODS,
+  MIRROR_DROP_LIMIT,
   SERIES,
   SERIES_WORDS,
   seriesOffset,
@@ -38,6 +39,9 @@ export interface SeriesTotals {
   readonly rescueCount: number
   readonly hedgeCount: number
   readonly hedgeWonCount: number
+  readonly mirror: { readonly same: number; readonly different: number; readonly slower: number }
+  /** By reason. */
+  readonly mirrorDrops: Float64Array
   /** Tunnels that began. */
   readonly tunnelCount: number
   /** Tunnels that are open. */
@@ -117,6 +121,12 @@ export class Series {
       rescueCount: sums[SERIES.rescues]!,
       hedgeCount: sums[SERIES.hedges]!,
       hedgeWonCount: sums[SERIES.hedgesWon]!,
+      mirror: {
+        same: sums[SERIES.mirrorSame]!,
+        different: sums[SERIES.mirrorDifferent]!,
+        slower: sums[SERIES.mirrorSlower]!,
+      },
+      mirrorDrops: sums.subarray(SERIES.mirrorDrops, SERIES.mirrorDrops + MIRROR_DROP_LIMIT),
       tunnelCount: sums[SERIES.tunnelsOpened]!,
       activeTunnelCount: Math.max(0, sums[SERIES.tunnelsOpened]! - sums[SERIES.tunnelsClosed]!),
       requestBytes: sums[SERIES.requestBytes]!,
@@ -186,6 +196,8 @@ export const NO_TOTALS: SeriesTotals = {
   rescueCount: 0,
   hedgeCount: 0,
   hedgeWonCount: 0,
+  mirror: { same: 0, different: 0, slower: 0 },
+  mirrorDrops: new Float64Array(MIRROR_DROP_LIMIT),
   tunnelCount: 0,
   activeTunnelCount: 0,
   requestBytes: 0,

@@ -60,6 +60,8 @@ export class ThreadContext {
   drainMs = Infinity
   /** Requests that keep a connection to an upstream, or wait for one, while their bodies come. */
   openBodyCount = 0
+  /** Copies of requests on their way, see `mirror.ts`. */
+  mirrorCount = 0
   /** All that are open. */
   readonly tunnels: Set<Tunnel> = new Set()
   /** Reused by every connection: valid until the next parse. */

@@ -14,6 +14,7 @@
 import { Assignment } from './assignment.ts'
 import { AGAIN, Attempts, NOTHING, ON_STABLE, type Setback } from './attempt/attempts.ts'
 import type { ThreadContext } from './context.ts'
+import { Hedge, type HedgeOwner } from './attempt/hedge.ts'
 import { Deadline } from './deadline.ts'
 import type { Downstream } from './downstream.ts'
 import {
@@ -33,9 +34,10 @@ import type { RequestHead } from './http1/request-head.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { matchRoute } from './match.ts'
 import { Outcome, type Why } from './outcome.ts'
-import type { CompiledRoute } from './table.ts'
+import { MirroredRequest } from './mirror.ts'
+import type { CompiledErrors, CompiledMirror, CompiledRoute } from './table.ts'
 import { drainDeadlineMs, isLeaving } from './tunnel.ts'
-import { ALWAYS, NEVER, type Upstream, type UpstreamUser } from './upstream/upstream.ts'
+import { ALWAYS, NEVER, type Upstream } from './upstream/upstream.ts'
 import { isLoop, viaLine } from './via.ts'
 
 const IDLE = 0
@@ -50,7 +52,7 @@ const STREAMING = 4
 /** Bytes go both ways; the request is counted already. */
 const TUNNEL = 5
 
-export class Exchange implements UpstreamUser {
+export class Exchange implements HedgeOwner {
   method = ''
   target = ''
   bodyKind = NO_BODY
@@ -63,6 +65,12 @@ export class Exchange implements UpstreamUser {
   readonly #downstream: Downstream
   readonly #assignment: Assignment
   readonly #attempts: Attempts
+  /** Of a request that is sent twice. */
+  #hedge: Hedge | null = null
+  #hedgeTimer: NodeJS.Timeout | null = null
+  /** The request's copy, until the request itself is answered. */
+  #copy: MirroredRequest | null = null
+  #isMirrored = false
   readonly #outcome: Outcome
   readonly #deadline: Deadline
   readonly #flow: Flow
@@ -109,6 +117,11 @@ export class Exchange implements UpstreamUser {
     return this.#phase >= SENDING && !this.isRequestDone
   }
 
+  /** The field lines as they go to whatever upstream. */
+  get plainLines(): string {
+    return this.#lines
+  }
+
   /** The field lines that go to the upstream, with what it is told of the variant. */
   get lines(): string {
     return this.#lines + this.#assignment.variant.lines
@@ -143,6 +156,7 @@ export class Exchange implements UpstreamUser {
     this.isRequestDone =
       head.bodyKind === NO_BODY || (head.bodyKind === BY_LENGTH && head.contentLength === 0)
     this.#attempts.begin(head)
+    this.#isMirrored = false
     this.#mayResend = true
     this.#awaitsContinue = head.expectsContinue
     this.#flow.begin()
@@ -205,6 +219,70 @@ export class Exchange implements UpstreamUser {
     this.#phase = this.isRequestDone ? WAITING : SENDING
     if (this.isRequestDone || this.#awaitsContinue) this.#awaitAnswer()
     else this.#deadline.armStall()
+    if (route.mirror !== null && !this.#isMirrored) this.#mirror(route.mirror, route.errors)
+    if (this.#attempts.mayHedge && this.bodyKind === NO_BODY) this.#armHedge(route.hedgeMs!)
+  }
+
+  /** What is sent is copied, once, where the route says so. */
+  #mirror(mirror: CompiledMirror, errors: CompiledErrors): void {
+    this.#isMirrored = true
+    if (this.isUpgrade || !mirror.methods.has(this.method)) return
+    if (this.#context.random() >= mirror.share) return
+    const copy = new MirroredRequest(this.#context, this, { mirror, errors })
+    this.#copy = copy
+    if (this.isRequestDone) copy.send()
+  }
+
+  #armHedge(afterMs: number): void {
+    this.#cancelHedge()
+    this.#hedgeTimer = setTimeout(() => {
+      this.#hedgeTimer = null
+      try {
+        this.#sendTwice()
+      } catch (error) {
+        this.#context.report(error)
+      }
+    }, afterMs)
+  }
+
+  #sendTwice(): void {
+    const endpoint = this.#phase === WAITING ? this.#attempts.second() : null
+    if (endpoint === null) return
+    const hedge = new Hedge(this.#context, this, endpoint)
+    this.#hedge = hedge
+    if (hedge.begin()) this.#outcome.countHedge()
+    else this.#hedge = null
+  }
+
+  takesStatus(status: number): boolean {
+    return this.#assignment.variant.tries.setbacks[status] === 0
+  }
+
+  onHedgeAnswer(hedge: Hedge): void {
+    this.#outcome.countHedgeWon()
+    this.#takeHedge(hedge)
+  }
+
+  onHedgeOver(): void {
+    this.#hedge = null
+  }
+
+  /** The first try is given up for the second. */
+  #takeHedge(hedge: Hedge): void {
+    const first = this.#upstream
+    this.#hedge = null
+    this.#upstream = hedge.take()
+    this.#attempts.adopt(hedge.endpoint, hedge.startMs)
+    first?.close()
+  }
+
+  /** The first try has an answer, or nobody waits any more. */
+  #cancelHedge(): void {
+    if (this.#hedgeTimer !== null) clearTimeout(this.#hedgeTimer)
+    this.#hedgeTimer = null
+    const hedge = this.#hedge
+    this.#hedge = null
+    hedge?.giveUp()
   }
 
   /** The head, and what has come of the body. */
@@ -235,6 +313,7 @@ export class Exchange implements UpstreamUser {
   onRequestData(bytes: Buffer, start: number, end: number): void {
     const upstream = this.#upstream
     if (this.#phase < STREAMING) this.#attempts.kept.keep(bytes, start, end)
+    if (this.#copy !== null) this.#copy.body.keep(bytes, start, end)
     if (upstream === null) return
     this.#awaitsContinue = false
     this.#onRequestMoved(end - start)
@@ -255,11 +334,18 @@ export class Exchange implements UpstreamUser {
     if (this.isRequestDone) return
     this.isRequestDone = true
     this.#attempts.kept.keepTrailers(trailers)
+    if (this.#copy !== null) this.#endCopy(this.#copy, trailers)
     this.#upstream?.sendEnd(trailers)
     if (this.#phase === TUNNEL) return this.#settleTunnel()
     if (this.#phase !== SENDING) return
     this.#phase = WAITING
     this.#awaitAnswer()
+  }
+
+  #endCopy(copy: MirroredRequest, trailers: string): void {
+    copy.isRequestDone = true
+    copy.body.keepTrailers(trailers)
+    copy.send()
   }
 
   /** Writes what has gathered for the upstream. */
@@ -302,9 +388,11 @@ export class Exchange implements UpstreamUser {
     if (this.#isConnect && head.status < 300) return this.onRequestFault('notSwitched')
     this.#attempts.noteAnswer(head.status)
     if (this.#assignment.variant.tries.setbacks[head.status] === 1 && this.#isNotLast(head)) return
+    if (this.#hedgeTimer !== null || this.#hedge !== null) this.#cancelHedge()
     this.#attempts.kept.drop()
     this.#phase = STREAMING
     this.#outcome.noteHead(head)
+    this.#copy?.noteAnswer(head.status, this.#attempts.latencyUs)
     if (head.isEventStream) this.#deadline.allowSilence()
     this.#deadline.armStall()
     this.#downstream.sendHead(head, this.#extraLines(head))
@@ -388,6 +476,12 @@ export class Exchange implements UpstreamUser {
   /** `status`: of an answer that is not passed on then. Returns false where this was the last try. */
   #tryElsewhere(setback: Setback, status = 0): boolean {
     if (this.#phase >= STREAMING) return false
+    if (this.#hedge !== null) {
+      this.#attempts.close(setback.failure)
+      this.#takeHedge(this.#hedge)
+      this.#awaitAnswer()
+      return true
+    }
     const next = this.#attempts.after(setback)
     if (next === NOTHING) return false
     const upstream = this.#upstream
@@ -574,6 +668,7 @@ export class Exchange implements UpstreamUser {
     const { route, variant, setCookieLine } = this.#assignment
     this.#outcome.start(route, variant, null)
     this.#outcome.answer(failure.status, why)
+    this.#copy?.noteAnswer(failure.status, this.#attempts.latencyUs)
     this.#end()
     this.#tell(failure, setCookieLine)
   }
@@ -609,6 +704,8 @@ export class Exchange implements UpstreamUser {
   #end(): void {
     this.#phase = IDLE
     this.#deadline.clear()
+    this.#copy = null
     this.#attempts.cancelWait()
+    this.#cancelHedge()
   }
 }

@@ -137,3 +137,8 @@ export const UPSTREAM_FAILURE_NAMES = Object.keys(UPSTREAM_FAILURES) as readonly
 export const UPSTREAM_FAILURE_INDEX: Readonly<Record<UpstreamFailure, number>> = Object.fromEntries(
   UPSTREAM_FAILURE_NAMES.map((name, index) => [name, index]),
 ) as Record<UpstreamFailure, number>
+
+/** Why a request was not copied for a mirror, in the order in which the tally counts them. */
+export const MIRROR_DROPS = ['tooMany', 'bodyTooLarge', 'unavailable'] as const
+
+export type MirrorDrop = (typeof MIRROR_DROPS)[number]

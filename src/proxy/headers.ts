@@ -68,6 +68,7 @@ const KNOWN: readonly (readonly [name: string, kind: number])[] = [
   ['http2-settings', DROP],
   ['x-sluice-variant', DROP],
   ['x-sluice-rollout', DROP],
+  ['x-sluice-mirror', DROP],
 ]
 
 interface KnownName {

@@ -140,6 +140,14 @@ export class Outcome {
     this.#status = 0
   }
 
+  countHedge(): void {
+    this.#tally[this.#series + SERIES.hedges]!++
+  }
+
+  countHedgeWon(): void {
+    this.#tally[this.#series + SERIES.hedgesWon]!++
+  }
+
   countRetry(): void {
     this.#retryCount++
     this.#tally[this.#series + SERIES.retries]!++

@@ -52,8 +52,20 @@ export interface CompiledRoute {
   readonly seed: number
   readonly errors: CompiledErrors
   readonly retry: CompiledRetry
+  /** See `Route.hedgeMs`. */
+  readonly hedgeMs: number | null
+  readonly mirror: CompiledMirror | null
   /** Null where nobody judges. */
   readonly ring: SettlementRing | null
+}
+
+export interface CompiledMirror {
+  readonly upstream: CompiledUpstream
+  /** 0 to 1. */
+  readonly share: number
+  readonly methods: ReadonlySet<string>
+  /** First word of the copies' series. */
+  readonly series: number
 }
 
 export interface CompiledRetry {
@@ -153,6 +165,8 @@ function compileRoute(
     seed: seedOf(route.salt),
     errors: compileErrors(route.errors),
     retry: compileRetry(route, live),
+    hedgeMs: route.hedgeMs,
+    mirror: compileMirror(route, upstreams),
     ring: route.settlement === null ? null : live.rings.obtain(route.settlement),
   }
 }
@@ -162,6 +176,19 @@ function compileRetry({ name, retry }: Route, { budgets, nowMs }: LiveState): Co
     attempts: retry.attempts,
     methods: retry.methods === null ? null : new Set(retry.methods),
     budget: budgets.obtain(name, nowMs),
+  }
+}
+
+function compileMirror(
+  { mirror }: Route,
+  upstreams: readonly CompiledUpstream[],
+): CompiledMirror | null {
+  if (mirror === null) return null
+  return {
+    upstream: upstreams[mirror.upstream]!,
+    share: mirror.share,
+    methods: new Set(mirror.methods),
+    series: seriesOffset(mirror.series),
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { FIRST_CODE, METHODS, CODE_COUNT } from '../../analyzer/tally.ts'
 import { COHORT_FAULTS } from '../../proxy/cohort/faults.ts'
+import { MIRROR_DROPS } from '../../proxy/failure.ts'
 import type { Phase } from '../rollout/state.ts'
 import { ANALYSIS_METRICS } from './analysis-metrics.ts'
 import { type MetricRow, histogramRows } from './duration-histogram.ts'
@@ -105,6 +106,32 @@ export const METRICS: readonly MetricDefinition[] = [
     type: 'counter',
     rows: ({ series }) =>
       series.map((one) => row(labelsOf(one), one.totals.forcedCount)).filter(isCounted),
+  },
+  {
+    name: 'sluice_mirror_compared_total',
+    help: 'Copies of requests by how their answers compare: the class of the status, and whether they took more than twice as long.',
+    type: 'counter',
+    rows: ({ series }) =>
+      series
+        .filter(isMirror)
+        .flatMap((one) => [
+          row({ route: one.route, result: 'same' }, one.totals.mirror.same),
+          row({ route: one.route, result: 'different' }, one.totals.mirror.different),
+          row({ route: one.route, result: 'slower' }, one.totals.mirror.slower),
+        ]),
+  },
+  {
+    name: 'sluice_mirror_dropped_total',
+    help: 'Requests that should have been copied and were not, by reason.',
+    type: 'counter',
+    rows: ({ series }) =>
+      series
+        .filter(isMirror)
+        .flatMap((one) =>
+          MIRROR_DROPS.map((reason, i) =>
+            row({ route: one.route, reason }, one.totals.mirrorDrops[i]!),
+          ),
+        ),
   },
   seriesCounter(
     'sluice_client_aborts_total',
@@ -275,4 +302,9 @@ function codeRows(one: SeriesReading): MetricRow[] {
     rows.push(row({ ...labelsOf(one), code, method }, count))
   }
   return rows
+}
+
+/** Copies of requests have a series of their own. */
+function isMirror({ variant }: SeriesReading): boolean {
+  return variant === 'mirror'
 }

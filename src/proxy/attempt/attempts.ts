@@ -75,14 +75,18 @@ export class Attempts {
     this.#result = status >= 500 ? 'serverError' : 'ok'
   }
 
+  /** Microseconds from the try's beginning until its answer's head; until now where there is none. */
+  get latencyUs(): number {
+    return ((this.#answerMs === 0 ? performance.now() : this.#answerMs) - this.#startMs) * 1000
+  }
+
   /** The try is over. What did not come to an end tells nothing of the endpoint, unless it has failed. */
   close(failure: UpstreamFailure | null): void {
     const endpoint = this.#endpoint
     if (endpoint === null) return
     this.#endpoint = null
-    const endMs = this.#answerMs === 0 ? performance.now() : this.#answerMs
     const result = failure === null ? this.#result : blameOf(failure)
-    endpoint.note(result, (endMs - this.#startMs) * 1000)
+    endpoint.note(result, this.latencyUs)
     this.choice.avoid = endpoint
   }
 
@@ -111,6 +115,31 @@ export class Attempts {
     return this.#isRepeatable && this.kept.isWhole
       ? this.#assignment.variant.tries.answerMs
       : Infinity
+  }
+
+  /**
+   * Returns where the request is sent a second time while its answer is waited for; null where it may not be, or nobody
+   * else is there.
+   */
+  second(): Endpoint | null {
+    const { route, variant } = this.#assignment
+    this.choice.avoid = this.#endpoint
+    const endpoint = variant.upstream.choose(this.choice)
+    if (endpoint === null || endpoint === this.#endpoint) return null
+    return route.retry.budget.withdraw(this.#context.nowMs) ? endpoint : null
+  }
+
+  /** Whether the request may be sent a second time while its answer is waited for. */
+  get mayHedge(): boolean {
+    const { route, variant } = this.#assignment
+    return route.hedgeMs !== null && this.#isRepeatable && variant.upstream.endpoints.length > 1
+  }
+
+  /** The second try is the one that goes on. */
+  adopt(endpoint: Endpoint, startMs: number): void {
+    this.close(null)
+    this.open(endpoint)
+    this.#startMs = startMs
   }
 
   /** Calls back when it is time for the next try. */

@@ -21,7 +21,7 @@ import {
 } from '../../../src/analyzer/tally.ts'
 import { BIN_COUNT } from '../../../src/analyzer/histogram.ts'
 import { SETTLED } from '../../../src/analyzer/settled.ts'
-import { UPSTREAM_FAILURE_NAMES } from '../../../src/proxy/failure.ts'
+import { MIRROR_DROPS, UPSTREAM_FAILURE_NAMES } from '../../../src/proxy/failure.ts'
 import { ProxyServer } from '../../../src/proxy/server.ts'
 import type {
   Endpoint,
@@ -153,6 +153,9 @@ export interface Counted {
   readonly rescues: number
   readonly hedges: number
   readonly hedgesWon: number
+  readonly mirror: { readonly same: number; readonly different: number; readonly slower: number }
+  /** By reason. */
+  readonly mirrorDrops: Readonly<Record<string, number>>
   readonly requestBytes: number
   readonly responseBytes: number
   readonly tunnelsOpened: number
@@ -256,6 +259,12 @@ export class Proxy {
       rescues: one(SERIES.rescues),
       hedges: one(SERIES.hedges),
       hedgesWon: one(SERIES.hedgesWon),
+      mirror: {
+        same: one(SERIES.mirrorSame),
+        different: one(SERIES.mirrorDifferent),
+        slower: one(SERIES.mirrorSlower),
+      },
+      mirrorDrops: nonZero(MIRROR_DROPS, (_, i) => one(SERIES.mirrorDrops + i)),
       requestBytes: one(SERIES.requestBytes),
       responseBytes: one(SERIES.responseBytes),
       tunnelsOpened: one(SERIES.tunnelsOpened),
