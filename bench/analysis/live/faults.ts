@@ -8,6 +8,8 @@ export interface Behaviour {
   readonly medianMs: number
   /** It accepts and never answers. */
   readonly hangs: boolean
+  /** Instead of an answer: closes with RST, or does so in the middle of the body; left out: neither. */
+  readonly breaks?: 'before' | 'within'
 }
 
 export interface Cell {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Behaviour } from './faults.ts'
+import type { LoadMessage } from './load.ts'
 import type { UpstreamCommand, UpstreamMessage } from './upstream.ts'
 
 const MAIN = join(import.meta.dirname, '../../../src/control/main.ts')
@@ -27,6 +28,10 @@ export interface HouseOptions {
   /** Requests a second for each route. */
   readonly rate: number
   readonly seed: number
+  /** What stands in that route's configuration beside its name, path and upstream; default nothing. */
+  readonly extras?: (route: number) => string
+  /** Where the canary is said to be; default: where it is. */
+  readonly canaryPort?: number
 }
 
 export class LiveHouse {
@@ -34,19 +39,31 @@ export class LiveHouse {
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'sluice-live-'))
   readonly #end = (): void => this.#kill()
   #upstream!: ChildProcess
+  #load!: ChildProcess
   #admin = ''
 
-  async open({ routeCount, rate, seed }: HouseOptions): Promise<this> {
+  async open(options: HouseOptions): Promise<this> {
+    const { routeCount, rate, seed, extras = () => '' } = options
     process.on('exit', this.#end)
     this.#upstream = this.#fork(join(import.meta.dirname, 'upstream.ts'), [seed])
     const ports = await heard(this.#upstream, 'listening')
     const [proxyPort, adminPort] = await Promise.all([freePort(), freePort()])
     const config = join(this.#folder, 'sluice.yaml')
-    writeFileSync(config, configText({ routeCount, proxyPort, adminPort, ...ports }))
+    const canaryPort = options.canaryPort ?? ports.canaryPort
+    const { stablePort } = ports
+    writeFileSync(
+      config,
+      configText({ routeCount, proxyPort, adminPort, stablePort, canaryPort, extras }),
+    )
     this.#admin = `http://127.0.0.1:${adminPort}`
     this.#fork(MAIN, ['run', '-c', config])
     await this.#ready()
-    this.#fork(join(import.meta.dirname, 'load.ts'), [proxyPort, routeCount, rate, seed + 1])
+    this.#load = this.#fork(join(import.meta.dirname, 'load.ts'), [
+      proxyPort,
+      routeCount,
+      rate,
+      seed + 1,
+    ])
     return this
   }
 
@@ -63,6 +80,14 @@ export class LiveHouse {
     return (await told).bad
   }
 
+  /** What the clients of each route have seen since they were last asked. */
+  async clients(): Promise<LoadMessage['routes']> {
+    const { promise, resolve } = Promise.withResolvers<LoadMessage>()
+    this.#load.once('message', resolve)
+    this.#load.send('tell')
+    return (await promise).routes
+  }
+
   /** Starts a rollout on a route that stays at `weight` percent. */
   async start(route: number, weight: number): Promise<RolloutView> {
     return this.#ask('/v1/rollouts', {
@@ -74,6 +99,10 @@ export class LiveHouse {
 
   rollout(id: string): Promise<RolloutView> {
     return this.#ask(`/v1/rollouts/${id}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   async close(): Promise<void> {
@@ -155,11 +184,13 @@ function configText(options: {
   readonly adminPort: number
   readonly stablePort: number
   readonly canaryPort: number
+  readonly extras: (route: number) => string
 }): string {
-  const { routeCount, proxyPort, adminPort, stablePort, canaryPort } = options
+  const { routeCount, proxyPort, adminPort, stablePort, canaryPort, extras } = options
   const routes = Array.from(
     { length: routeCount },
-    (_, n) => `  - { name: r${n}, match: { path: { prefix: /r${n}/ } }, stable: stable }`,
+    (_, n) =>
+      `  - { name: r${n}, match: { path: { prefix: /r${n}/ } }, stable: stable${extras(n)} }`,
   )
   return `version: 1
 proxy: { threads: 1, listeners: [{ name: public, host: 127.0.0.1, port: ${proxyPort} }] }

@@ -32,13 +32,14 @@ function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const { failRatio, medianMs, hangs } = behaviours[build]
+  const { failRatio, medianMs, hangs, breaks } = behaviours[build]
   const isBad = random.uniform() < failRatio
-  if (build === 'canary' && (isBad || hangs)) {
+  if (build === 'canary' && (isBad || hangs || breaks !== undefined)) {
     const route = request.url!.split('/')[1]!
     bad[route] = (bad[route] ?? 0) + 1
   }
   if (hangs) return
+  if (breaks !== undefined) return breakOff(request, response, breaks === 'within')
   setTimeout(
     () => {
       response.statusCode = isBad ? 500 : 200
@@ -46,6 +47,13 @@ function answer(
     },
     medianMs * Math.exp(SPREAD * random.normal()),
   )
+}
+
+function breakOff(request: IncomingMessage, response: ServerResponse, isWithin: boolean): void {
+  const reset = (): void => void request.socket.resetAndDestroy()
+  if (!isWithin) return reset()
+  response.setHeader('content-length', 20)
+  response.write('half a body', () => setTimeout(reset, 1))
 }
 
 function listen(build: 'stable' | 'canary'): Promise<number> {
