@@ -87,11 +87,12 @@ class Dice {
   /** Other settings, a ping, a priority: what belongs to no request. */
   aside(stream: number): string {
     const turn = this.random()
-    if (turn < 0.3) return frame(PING, { stream: 0 }, '12345678')
-    if (turn < 0.5) return frame(PRIORITY, { stream }, `${word(0)}\x01`)
-    if (turn < 0.7) return settings([HEADER_TABLE_SIZE, this.pick([0, 100, 4_096])])
-    if (turn < 0.8) return settings([MAX_FRAME_SIZE, this.pick([16_384, 20_000])])
-    if (turn < 0.85) return settings([UNKNOWN_SETTING, 1])
+    if (turn < 0.1) return frame(PING, { stream: 0 }, '12345678')
+    if (turn < 0.2) return frame(PRIORITY, { stream }, `${word(0)}\x01`)
+    if (turn < 0.3) return settings([HEADER_TABLE_SIZE, this.pick([0, 100, 4_096])])
+    if (turn < 0.35) return settings([MAX_FRAME_SIZE, this.pick([16_384, 20_000])])
+    if (turn < 0.4) return settings([UNKNOWN_SETTING, 1])
+    if (turn < 0.8) return frame(WINDOW_UPDATE, { stream: 0 }, this.size())
     return settings([INITIAL_WINDOW_SIZE, this.pick(WINDOW_SIZES)])
   }
 
@@ -117,8 +118,12 @@ class Dice {
   }
 
   room(stream: number): string {
-    const size = word(this.pick([1, 100, 10_000, 65_535, 1_000_000]))
+    const size = this.size()
     return frame(WINDOW_UPDATE, { stream }, size) + frame(WINDOW_UPDATE, { stream: 0 }, size)
+  }
+
+  size(): string {
+    return word(this.pick([1, 100, 10_000, 65_535, 1_000_000]))
   }
 
   goaway(lastStream: number): string {
@@ -178,7 +183,7 @@ function playRequest(socket: Socket, dice: Dice, stream: number): void {
   }
   if (dice.is(0.4)) soon(() => dice.reset(stream))
   if (dice.is(0.3)) soon(() => dice.room(stream))
-  if (dice.is(0.2)) soon(() => dice.aside(stream))
+  if (dice.is(0.4)) soon(() => dice.aside(stream))
   if (dice.is(0.1)) dice.rest(socket)
   if (dice.is(0.05)) send(socket, dice.goaway(0))
 }

@@ -44,6 +44,8 @@ export class SluiceTarget implements Target {
       folder,
       shops: { stable: shop, canary: shop },
       threads: 2,
+      // What comes of one try is looked at.
+      routeLines: ['retry: { attempts: 0 }'],
       listeners: [...LISTENERS, ...(isTrusted ? [PROXIED] : [])].join(', '),
       proxyEntries: [
         `timeouts: { bodyStall: ${STALL_MS}ms }`,
