@@ -73,6 +73,7 @@ export class ThreadContext {
     this.tally = options.tally
     this.rings = new SettlementRings(options.tally)
     this.nowMs = options.nowMs
+    this.endpoints.nowMs = options.nowMs
     this.random = options.random
     this.report = options.report
     this.refusals = new Refusals(this, options.tellRefusal ?? (() => undefined))

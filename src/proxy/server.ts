@@ -14,11 +14,14 @@ import { OpenListener } from './listener/open-listener.ts'
 import type { RefusalReport } from './refusals.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
 import { compileTable } from './table.ts'
+import type { EndpointReport } from './upstream/report.ts'
 import { Wheel } from './wheel.ts'
 
 /** A turn of the wheel: the grain of every timeout. */
 const TURN_MS = 250
 const TICKS_PER_TURN = 10
+/** Turns of the wheel after which control hears of endpoints. */
+const REPORT_TURNS = 4
 /** Turns of the event loop in which all is read that the kernel holds: the present one, connections, their requests. */
 const ARRIVAL_TURNS = 3
 
@@ -32,6 +35,10 @@ export interface ProxyServerOptions {
   readonly report: (error: unknown) => void
   /** Hears of refusals where the snapshot asks for it; default: nobody does. */
   readonly tellRefusal?: (report: RefusalReport) => void
+  /** Hears of endpoints with news, once a second; default: nobody does. */
+  readonly tellEndpoints?: (reports: readonly EndpointReport[]) => void
+  /** Milliseconds since 1970 at which `nowMs` was 0; default 0. */
+  readonly originMs?: number
   /** Where the access log goes, and its clocks; default: nowhere. */
   readonly access?: AccessSink
 }
@@ -56,6 +63,7 @@ export class ProxyServer implements ClientKeeper {
   #ticking: NodeJS.Timeout | null = null
   /** Deadlines up to then are due in this turn of the wheel. */
   #dueMs: number
+  #turnCount = 0
   #onEmpty: (() => void) | null = null
 
   constructor(options: ProxyServerOptions) {
@@ -69,6 +77,11 @@ export class ProxyServer implements ClientKeeper {
   /** Of the access log that many bytes are not waiting any more. */
   accessWritten(bytes: number): void {
     this.#context.accessLog.acknowledge(bytes)
+  }
+
+  /** The ids of all endpoints that health checks have found unhealthy. */
+  setUnhealthy(ids: readonly string[]): void {
+    this.#context.endpoints.setUnhealthy(new Set(ids))
   }
 
   /** From now on no request starts by an older snapshot. */
@@ -161,8 +174,16 @@ export class ProxyServer implements ClientKeeper {
   #beginTurn(): void {
     this.#dueMs = this.#context.nowMs
     this.#renewClock()
+    this.#context.endpoints.endTurn(this.#context.nowMs)
+    if (++this.#turnCount % REPORT_TURNS === 0) this.#tellEndpoints()
     this.#context.endpoints.closeIdle(this.#dueMs - this.#context.table.timeouts.upstreamIdleMs)
     this.#context.accessLog.flush()
+  }
+
+  #tellEndpoints(): void {
+    const { tellEndpoints, originMs = 0 } = this.#options
+    const reports = this.#context.endpoints.takeReports(originMs)
+    if (reports.length > 0) tellEndpoints?.(reports)
   }
 
   /** Does a whole turn at once: ends what has lasted too long by the clock of the turn before. */

@@ -8,6 +8,8 @@
 
 import type { Rule } from './cohort/rule.ts'
 
+import type { UpstreamSettings } from './upstream/settings.ts'
+
 export interface Listener {
   readonly name: string
   readonly host: string
@@ -126,6 +128,16 @@ export interface Endpoint {
   readonly protocol: 'http1' | 'http2'
   /** Null: cleartext. */
   readonly tls: UpstreamTls | null
+  /** Its part of the load, relative to the others; 1 to 1000, whole. */
+  readonly weight: number
+  /** Where it stands, in the operator's words; null: nobody said. */
+  readonly zone: string | null
+}
+
+/** A named set of endpoints, and how requests are spread over them. */
+export interface Upstream extends UpstreamSettings {
+  readonly name: string
+  readonly endpoints: readonly Endpoint[]
 }
 
 /** Which answers count as errors of the variant, beside those that never came. */
@@ -226,6 +238,6 @@ export interface Snapshot {
   readonly accessLog: AccessLog | null
   /** Whether each refusal is told to control, with what was found, for its log at debug level. */
   readonly tellsRefusals: boolean
-  readonly upstreams: readonly { readonly name: string; readonly endpoints: readonly Endpoint[] }[]
+  readonly upstreams: readonly Upstream[]
   readonly routes: readonly Route[]
 }

@@ -24,7 +24,7 @@ import type {
 } from './snapshot.ts'
 import type { SettlementRing } from './settlement/ring.ts'
 import type { SettlementRings } from './settlement/rings.ts'
-import { CompiledUpstream } from './upstream/balance.ts'
+import { CompiledUpstream } from './upstream/compiled.ts'
 import type { EndpointSet } from './upstream/endpoint.ts'
 import { createVia, type Via } from './via.ts'
 
@@ -122,8 +122,8 @@ export interface LiveState {
 /** Compiles a snapshot. */
 export function compileTable(snapshot: Snapshot, live: LiveState): RoutingTable {
   const { endpoints, rings, flags, budgets } = live
-  const upstreams = snapshot.upstreams.map((upstream) => compileUpstream(upstream, live))
-  endpoints.retain(new Set(upstreams.flatMap((upstream) => upstream.endpoints)))
+  const upstreams = snapshot.upstreams.map((upstream) => new CompiledUpstream(upstream, live))
+  endpoints.follow(upstreams)
   const routes = snapshot.routes.map((route) => compileRoute(route, upstreams, live))
   budgets.retain(new Set(snapshot.routes.map(({ name }) => name)))
   rings.retain(new Set(routes.flatMap(({ ring }) => ring ?? [])))
@@ -141,14 +141,6 @@ export function compileTable(snapshot: Snapshot, live: LiveState): RoutingTable 
       .toSorted(bySpecificity),
     byName: new Map(routes.map((route) => [route.name, route])),
   }
-}
-
-function compileUpstream(
-  { name, endpoints }: Snapshot['upstreams'][number],
-  live: LiveState,
-): CompiledUpstream {
-  const members = endpoints.map((endpoint) => live.endpoints.obtain(endpoint))
-  return new CompiledUpstream(name, members, live.random)
 }
 
 function compileRoute(

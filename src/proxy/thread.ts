@@ -9,6 +9,7 @@ import { segment, settleAbandoned } from '../analyzer/tally.ts'
 import type { RefusalReport } from './refusals.ts'
 import { ListenError, ProxyServer } from './server.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
+import type { EndpointReport } from './upstream/report.ts'
 
 /** What control gives a thread when it starts it. */
 export interface ThreadOptions {
@@ -28,6 +29,8 @@ export type ThreadCommand =
   | { readonly type: 'listen'; readonly listeners: readonly Listener[] }
   /** Of the access log that many bytes are written, or lost. */
   | { readonly type: 'accessWritten'; readonly bytes: number }
+  /** Ids of all endpoints that health checks have found unhealthy; all others are healthy. */
+  | { readonly type: 'health'; readonly unhealthy: readonly string[] }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 /** Thread to control. */
@@ -41,6 +44,8 @@ export type ThreadMessage =
   | { readonly type: 'refused'; readonly report: RefusalReport }
   /** Whole lines, ASCII; answered by `accessWritten`. */
   | { readonly type: 'access'; readonly lines: string }
+  /** About once a second, of endpoints of which something has changed. */
+  | { readonly type: 'endpoints'; readonly reports: readonly EndpointReport[] }
 
 /** Bugs told to control by one thread; further ones are only counted by their effects. */
 const REPORT_LIMIT = 100
@@ -58,6 +63,8 @@ const server = new ProxyServer({
   nowMs: () => performance.now(),
   random: Math.random,
   tellRefusal: (report) => send({ type: 'refused', report }),
+  tellEndpoints: (reports) => send({ type: 'endpoints', reports }),
+  originMs: performance.timeOrigin,
   access: {
     send: (lines) => send({ type: 'access', lines }),
     nowMs: () => performance.now(),
@@ -98,6 +105,9 @@ port.on('message', (command: ThreadCommand) => {
       break
     case 'accessWritten':
       server.accessWritten(command.bytes)
+      break
+    case 'health':
+      server.setUnhealthy(command.unhealthy)
       break
     case 'drain':
       void server.drain(command.timeoutMs).then(() => send({ type: 'drained' }))

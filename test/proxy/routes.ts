@@ -6,8 +6,10 @@ import type {
   RetryRule,
   Route,
   Snapshot,
+  Upstream,
   Variant,
 } from '../../src/proxy/snapshot.ts'
+import type { UpstreamSettings } from '../../src/proxy/upstream/settings.ts'
 import { RetryBudgets } from '../../src/proxy/attempt/budget.ts'
 import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
@@ -70,10 +72,7 @@ export function snapshotOf(routes: readonly Route[], changes: Partial<Snapshot> 
     trustedProxies: [],
     accessLog: null,
     tellsRefusals: false,
-    upstreams: ['v1', 'v2'].map((name, index) => ({
-      name,
-      endpoints: [endpointOf(9_001 + index)],
-    })),
+    upstreams: ['v1', 'v2'].map((name, index) => upstreamOf(name, [endpointOf(9_001 + index)])),
     routes,
     ...changes,
   }
@@ -98,5 +97,24 @@ export function routeWith(changes: Partial<Route>): CompiledRoute {
 /** An endpoint of this machine, in cleartext HTTP/1.1. */
 export function endpointOf(port: number, changes: Partial<Endpoint> = {}): Endpoint {
   const { host = '127.0.0.1', protocol = 'http1', tls = null } = changes
-  return { id: `${protocol}://${host}:${port}`, host, port, protocol, tls, ...changes }
+  const id = `${protocol}://${host}:${port}`
+  return { id, host, port, protocol, tls, weight: 1, zone: null, ...changes }
+}
+
+/** Nothing is ejected and nobody waits. */
+export const PLAIN_SETTINGS: UpstreamSettings = {
+  balance: 'leastRequest',
+  preferZone: null,
+  outlier: null,
+  panic: 'serveAll',
+  slowStartMs: 0,
+  limits: { connections: Infinity, pendingRequests: 0, requests: Infinity, retries: Infinity },
+}
+
+export function upstreamOf(
+  name: string,
+  endpoints: readonly Endpoint[],
+  changes: Partial<UpstreamSettings> = {},
+): Upstream {
+  return { name, endpoints, ...PLAIN_SETTINGS, ...changes }
 }

@@ -5,7 +5,7 @@ import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type LiveState } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
-import { endpointOf, ROUTE, routeWith, snapshotOf, split, tableOf } from './routes.ts'
+import { endpointOf, ROUTE, routeWith, snapshotOf, split, tableOf, upstreamOf } from './routes.ts'
 
 function variantLines(rollout: string | null): readonly string[] {
   return routeWith({ variants: split(500), rollout }).variants.map((variant) => variant.lines)
@@ -62,7 +62,7 @@ describe('endpoints', () => {
 
   test('are shared by upstreams with the same address', () => {
     const address = endpointOf(9_001)
-    const upstreams = ['a', 'b'].map((name) => ({ name, endpoints: [address] }))
+    const upstreams = ['a', 'b'].map((name) => upstreamOf(name, [address]))
     const route = { ...ROUTE, variants: split(500) }
     const table = compileTable(snapshotOf([route], { upstreams }), live())
     const [stable, canary] = table.byName.get('shop')!.variants

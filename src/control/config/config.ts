@@ -17,6 +17,7 @@ import type {
   Sticky,
   Timeouts,
 } from '../../proxy/snapshot.ts'
+import type { UpstreamSettings } from '../../proxy/upstream/settings.ts'
 import type { Fault } from './fault.ts'
 import type { AnalysisEntry } from './schema-analysis.ts'
 import type { HealthCheckConfig } from './schema-health.ts'
@@ -27,7 +28,10 @@ export interface ListenerConfig extends Omit<Listener, 'tls'> {
   readonly tls: Omit<ListenerTls, 'ticketKeys'> | null
 }
 
-export type EndpointConfig = Omit<Endpoint, 'id'>
+export interface EndpointConfig extends Omit<Endpoint, 'id'> {
+  /** In the operator's words; shown, and nothing else. */
+  readonly metadata: Readonly<Record<string, string>>
+}
 
 export interface AccessLogConfig extends Omit<AccessLog, 'mode'> {
   readonly mode: 'off' | AccessLog['mode']
@@ -38,6 +42,8 @@ export interface AccessLogConfig extends Omit<AccessLog, 'mode'> {
 export interface UpstreamConfig {
   readonly name: string
   readonly endpoints: readonly EndpointConfig[]
+  /** Its limits are the process'. */
+  readonly settings: UpstreamSettings
   /** Null: Sluice does not ask. */
   readonly healthCheck: HealthCheckConfig | null
 }

@@ -5,9 +5,11 @@ import type { ListenerTls, UpstreamTls } from '../../proxy/snapshot.ts'
 import { toCertificate } from './certificates.ts'
 import type { Config, EndpointConfig, ListenerConfig, RouteConfig } from './config.ts'
 import { defaultThreads } from './defaults.ts'
+import { WEIGHT } from './defaults-upstream.ts'
 import type { Fault } from './fault.ts'
 import type { NamedFiles } from './named-files.ts'
 import type { ConfigFile } from './schema.ts'
+import { toSettings } from './schema-balance.ts'
 import { toServer } from './servers.ts'
 
 type ListenerEntry = ConfigFile['proxy']['listeners'][number]
@@ -36,7 +38,12 @@ export function toConfig(
     upstreams: new Map(
       Object.entries(content.upstreams).map(([name, entry]) => [
         name,
-        { name, endpoints: toEndpoints(entry, files), healthCheck: entry.healthCheck ?? null },
+        {
+          name,
+          endpoints: toEndpoints(entry, files),
+          settings: toSettings(entry),
+          healthCheck: entry.healthCheck ?? null,
+        },
       ]),
     ),
     routes: content.routes.map(toRoute),
@@ -88,9 +95,14 @@ function toListenerTls(
 function toEndpoints(entry: UpstreamEntry, files: NamedFiles): readonly EndpointConfig[] {
   const tls = toUpstreamTls(entry.tls, files)
   return entry.endpoints.map((endpoint) => {
-    const { url, protocol = entry.protocol } = 'url' in endpoint ? endpoint : { url: endpoint }
-    const { host, port, isTls } = url
-    return { host, port, protocol, tls: isTls ? tls : null }
+    const {
+      url: { host, port, isTls },
+      protocol = entry.protocol,
+      weight,
+      zone = null,
+      metadata,
+    } = 'url' in endpoint ? endpoint : { url: endpoint, weight: WEIGHT.default, metadata: {} }
+    return { host, port, protocol, tls: isTls ? tls : null, weight, zone, metadata }
   })
 }
 

@@ -3,8 +3,10 @@
 import { z } from 'zod'
 import { ENDPOINT_PATTERN, readEndpoint, readServerName } from './address.ts'
 import { ENTRIES } from './defaults.ts'
-import { choice, flag, text } from './leaf.ts'
-import { readFileName } from './names.ts'
+import { METADATA_ENTRIES, WEIGHT } from './defaults-upstream.ts'
+import { choice, countSetting, flag, text } from './leaf.ts'
+import { NAME_PATTERN, readFileName, readName } from './names.ts'
+import { BALANCE_KEYS } from './schema-balance.ts'
 import { HealthCheck } from './schema-health.ts'
 import { customIssue, list, section } from './section.ts'
 
@@ -19,9 +21,25 @@ const Protocol = choice(
   'What endpoints speak; http2 takes many requests at a time over one connection. Default http1.',
 )
 
-const EndpointSection = section({ url: Url, protocol: Protocol.optional() }).describe(
-  'An endpoint that speaks something else than the others.',
-)
+const EndpointSection = section({
+  url: Url,
+  protocol: Protocol.optional(),
+  weight: countSetting(WEIGHT, 'Its part of the requests, relative to the others.'),
+  zone: text(readName, 'Where it stands; see preferZone.', NAME_PATTERN).optional(),
+  metadata: z
+    .record(z.string(), text(String, 'Any text.'))
+    .prefault({})
+    .meta({
+      description: 'What is shown beside it, such as a version or a machine.',
+      maxProperties: METADATA_ENTRIES,
+    })
+    .check(({ value, issues }) => {
+      const { length } = Object.keys(value)
+      if (length <= METADATA_ENTRIES) return
+      const most = `at most ${METADATA_ENTRIES} are possible`
+      issues.push(customIssue(value, [], `has ${length} entries; ${most}`))
+    }),
+}).describe('An endpoint of which there is more to say than where it is.')
 
 const UpstreamTls = section({
   ca: text(
@@ -53,5 +71,6 @@ export const Upstream = section({
   ),
   protocol: Protocol.prefault('http1'),
   tls: UpstreamTls.optional(),
+  ...BALANCE_KEYS,
   healthCheck: HealthCheck.optional(),
 }).describe('One version of a service.')

@@ -4,10 +4,18 @@
 
 import { createHash } from 'node:crypto'
 import { SERIES_LIMIT } from '../../analyzer/tally.ts'
-import type { Endpoint, Listener, Mirror, Route, Snapshot, Variant } from '../../proxy/snapshot.ts'
+import type {
+  Endpoint,
+  Listener,
+  Mirror,
+  Route,
+  Snapshot,
+  Upstream,
+  Variant,
+} from '../../proxy/snapshot.ts'
 import { CodedError } from '../coded-error.ts'
 import { formatAddress } from '../config/address.ts'
-import type { Config, EndpointConfig, RouteConfig } from '../config/config.ts'
+import type { Config, EndpointConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
 import type { Routing, RouteTarget } from '../rollout/engine.ts'
 import type { Settlements } from '../judge/settlements.ts'
 import type { ThreadPool } from './pool.ts'
@@ -73,10 +81,7 @@ export function compileSnapshot(
     trustedProxies: config.proxy.trustedProxies,
     accessLog: mode === 'off' ? null : { mode, ratio },
     tellsRefusals: config.control.logLevel === 'debug',
-    upstreams: upstreams.map(({ name, endpoints }) => ({
-      name,
-      endpoints: endpoints.map(compileEndpoint),
-    })),
+    upstreams: upstreams.map((upstream) => compileUpstream(upstream, config.proxy.threads)),
     routes: config.routes.map((route) =>
       compileRoute(route, byRoute.get(route.name), { ...context, places }),
     ),
@@ -91,9 +96,28 @@ export function compileListeners(config: Config, ticketKeys: Uint8Array): readon
   }))
 }
 
+function compileUpstream(
+  { name, endpoints, settings }: UpstreamConfig,
+  threadCount: number,
+): Upstream {
+  const { connections, pendingRequests, requests, retries } = settings.limits
+  const part = (limit: number): number => Math.ceil(limit / threadCount)
+  return {
+    name,
+    endpoints: endpoints.map(compileEndpoint),
+    ...settings,
+    limits: {
+      connections: part(connections),
+      pendingRequests: part(pendingRequests),
+      requests: part(requests),
+      retries: part(retries),
+    },
+  }
+}
+
 /** An endpoint that is spoken to otherwise is another one: connections are never shared between the two. */
-function compileEndpoint(endpoint: EndpointConfig): Endpoint {
-  const { protocol, tls } = endpoint
+function compileEndpoint({ host, port, protocol, tls, weight, zone }: EndpointConfig): Endpoint {
+  const endpoint = { host, port, protocol, tls, weight, zone }
   const address = formatAddress(endpoint)
   if (tls === null) return { ...endpoint, id: `${protocol}://${address}` }
   const hash = createHash('sha256').update(JSON.stringify(tls)).digest('hex').slice(0, 8)

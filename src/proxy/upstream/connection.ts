@@ -65,6 +65,8 @@ export class UpstreamConnection implements Upstream {
   #remainingBytes = 0
   #isPersistent = false
   #hasAnswered = false
+  /** Its request has no final head yet. */
+  #isWaiting = true
   #informationalCount = 0
   /** The beginning of a head that was cut. */
   #partial: Buffer | null = null
@@ -79,6 +81,7 @@ export class UpstreamConnection implements Upstream {
     this.endpoint = endpoint
     this.#user = user
     endpoint.connectionCount++
+    endpoint.vitals.beginWait(context.nowMs)
     context.tally[THREAD.upstreamOpened]!++
     this.#socket = dial(endpoint, {
       buffer: () => this.#buffer.next(this.#isInBody || this.#wasLong),
@@ -110,7 +113,15 @@ export class UpstreamConnection implements Upstream {
   assign(user: UpstreamUser): void {
     this.#user = user
     this.#hasAnswered = false
+    this.#isWaiting = true
     this.#informationalCount = 0
+    this.endpoint.vitals.beginWait(this.#context.nowMs)
+  }
+
+  #endWait(isAnswered: boolean): void {
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this.endpoint.vitals.endWait(isAnswered, this.#context.nowMs)
   }
 
   sendHead(request: OutgoingRequest): void {
@@ -149,6 +160,7 @@ export class UpstreamConnection implements Upstream {
   close(): void {
     this.#user = null
     this.#isClosed = true
+    this.#endWait(false)
     const socket = this.#socket
     if (this.#bodyKind !== TUNNEL || !socket.writableEnded) return void socket.destroy()
     socket.setTimeout(LINGER_MS, () => socket.destroy())
@@ -224,6 +236,7 @@ export class UpstreamConnection implements Upstream {
       if (!this.#takeInterim(user, head)) return -1
       return this.#user === null ? -1 : headEnd
     }
+    this.#endWait(true)
     this.#isInBody = true
     this.#bodyBytes = 0
     this.#bodyKind = head.bodyKind
@@ -252,6 +265,7 @@ export class UpstreamConnection implements Upstream {
 
   /** Each side ends by itself: the upstream may go on after the client has ended, and the other way round. */
   #switch(user: UpstreamUser, head: ResponseHead): void {
+    this.#endWait(true)
     this.#isInBody = true
     this.#bodyKind = TUNNEL
     this.#isPersistent = false

@@ -1,5 +1,5 @@
 /**
- * One endpoint as a thread sees it: its connections and how busy it is.
+ * One endpoint as a thread sees it: its connections, how busy it is, and whether it may be used.
  *
  * Kept by address across snapshots, so that a change of weight or of configuration forgets neither. Idle
  * connections are a stack: the last one used is the warmest, and those at the bottom grow old and close.
@@ -9,8 +9,20 @@ import type { ThreadContext } from '../context.ts'
 import type { Endpoint as EndpointAddress } from '../snapshot.ts'
 import { UpstreamConnection } from './connection.ts'
 import { SecureEndpoint } from './dial.ts'
+import { type Standing, STEADY } from './ejection.ts'
+import { HashRings } from './hash-ring.ts'
+import type { EndpointReport } from './report.ts'
 import { SessionPool } from './session-pool.ts'
 import type { Upstream, UpstreamUser } from './upstream.ts'
+import { Vitals } from './vitals.ts'
+import type { Watch } from './watch.ts'
+
+/** How long the share of an endpoint rises that comes back from an ejection, at least. */
+const READMISSION_MS = 10_000
+/** Share with which it begins: enough to tell how it fares. */
+const LEAST_WARMTH = 0.1
+/** Turns of whose answers the mean is told. */
+const REPORT_TURNS = 40
 
 /** What became of one attempt at a request, as the endpoint is to blame for it. */
 export type AttemptResult =
@@ -32,19 +44,34 @@ export class Endpoint {
   readonly protocol: 'http1' | 'http2'
   /** Null: cleartext. */
   readonly secure: SecureEndpoint | null
+  readonly zone: string | null
+  readonly vitals: Vitals = new Vitals()
   /** Connections open or being opened. */
   connectionCount = 0
+  standing: Standing = STEADY
+  /** Health checks have found it so. */
+  isUnhealthy = false
+  /** Of the first upstream that names it. */
+  watch: Watch | null = null
+  slowStartMs = 0
   /** No snapshot names it any more: what runs may finish, nothing is kept. */
   isRetired = false
   /** Of HTTP/2; empty where HTTP/1.1 is spoken, as `#idle` is with HTTP/2. */
   readonly sessions: SessionPool = new SessionPool(this)
   readonly #idle: UpstreamConnection[] = []
+  readonly #set: EndpointSet
+  /** Since when its share rises, monotonic milliseconds, and for how long. */
+  #warmingSinceMs = -Infinity
+  #rampMs = 0
+  #told: EndpointReport | null = null
 
-  constructor(address: EndpointAddress) {
+  constructor(address: EndpointAddress, set: EndpointSet) {
+    this.#set = set
     this.id = address.id
     this.host = address.host
     this.port = address.port
     this.protocol = address.protocol
+    this.zone = address.zone
     this.secure = address.tls === null ? null : new SecureEndpoint(address.tls, address)
   }
 
@@ -52,6 +79,33 @@ export class Endpoint {
   get outstandingCount(): number {
     if (this.protocol === 'http2') return this.sessions.streamCount
     return this.connectionCount - this.#idle.length
+  }
+
+  /** What it is compared by: recent failures count as requests under way. */
+  get load(): number {
+    return this.outstandingCount + this.vitals.penalty
+  }
+
+  /** Whether it gets requests. */
+  get isFit(): boolean {
+    return !this.isUnhealthy && this.standing.ejection === null && !this.isRetired
+  }
+
+  /** Whether what it does can be taken for what it usually does: it is not new, nor just healthy again. */
+  isWarm(nowMs: number): boolean {
+    return nowMs - this.#warmingSinceMs >= this.slowStartMs
+  }
+
+  /** Its part of the weight, above 0 up to 1. */
+  warmth(nowMs: number): number {
+    const sinceMs = nowMs - this.#warmingSinceMs
+    return sinceMs >= this.#rampMs ? 1 : Math.max(LEAST_WARMTH, sinceMs / this.#rampMs)
+  }
+
+  /** From now on its share rises. */
+  warm(nowMs: number, { isReadmitted }: { readonly isReadmitted: boolean }): void {
+    this.#rampMs = isReadmitted ? Math.max(this.slowStartMs, READMISSION_MS) : this.slowStartMs
+    this.#warmingSinceMs = nowMs
   }
 
   /**
@@ -75,8 +129,47 @@ export class Endpoint {
    * head, or to the failure.
    */
   note(result: AttemptResult, latencyUs: number): void {
-    void result
-    void latencyUs
+    this.vitals.note(result, latencyUs)
+    if (result === 'cancelled' || (result === 'ok' && this.standing.errorCount === 0)) return
+    const { nowMs } = this.#set
+    const beganMs = nowMs - latencyUs / 1000
+    if (this.watch?.note(this, result, { beganMs, nowMs }) === true) this.#set.changeCount++
+  }
+
+  /** Whether there is something to tell that was not told. */
+  get hasNews(): boolean {
+    const told = this.#told
+    return (
+      told === null ||
+      told.requestCount !== this.vitals.requestCount ||
+      told.outstandingCount !== this.outstandingCount ||
+      told.connectionCount !== this.connectionCount ||
+      (told.ejected?.count ?? 0) !==
+        (this.standing.ejection === null ? 0 : this.standing.ejectionCount)
+    )
+  }
+
+  /** `originMs`: when the clock that gives our milliseconds was at 0, in milliseconds since 1970. */
+  report(originMs: number): EndpointReport {
+    const { ejection, ejectionCount } = this.standing
+    this.#told = {
+      id: this.id,
+      outstandingCount: this.outstandingCount,
+      connectionCount: this.connectionCount,
+      ejected:
+        ejection === null
+          ? null
+          : {
+              reason: ejection.reason,
+              sinceMs: originMs + ejection.sinceMs,
+              untilMs: originMs + ejection.untilMs,
+              count: ejectionCount,
+            },
+      latencyUs: this.vitals.meanLatencyUs(REPORT_TURNS),
+      requestCount: this.vitals.requestCount,
+      failureCount: this.vitals.failureCount,
+    }
+    return this.#told
   }
 
   /** Keeps a connection for the next request. */
@@ -108,17 +201,46 @@ export class Endpoint {
 
 /** All endpoints of a thread, by id. */
 export class EndpointSet {
+  readonly hashRings: HashRings = new HashRings()
+  /** Monotonic milliseconds, renewed each turn. */
+  nowMs = 0
+  /** Goes up when an endpoint may be used that might not before, or the other way round, or its share has changed. */
+  changeCount = 0
   readonly #byId = new Map<string, Endpoint>()
   /** Those that are retired, until their last connection is closed. */
   readonly #leaving = new Set<Endpoint>()
+  #watches: readonly Watch[] = []
+  #unhealthy: ReadonlySet<string> = new Set()
+  /** Those that the first table names are not new: all of them have been there before. */
+  #isStarted = false
+  #wasWarming = false
 
   /** Returns the endpoint of that address, the same object each time. */
   obtain(address: EndpointAddress): Endpoint {
     const known = this.#byId.get(address.id)
     if (known !== undefined) return known
-    const endpoint = new Endpoint(address)
+    const endpoint = new Endpoint(address, this)
+    endpoint.isUnhealthy = this.#unhealthy.has(address.id)
     this.#byId.set(address.id, endpoint)
     return endpoint
+  }
+
+  /** The upstreams of a new table; where two name an endpoint, the first one's rules hold for it. All others are retired. */
+  follow(upstreams: readonly FollowedUpstream[]): void {
+    for (const { watch, slowStartMs } of upstreams.toReversed()) {
+      for (const endpoint of watch.endpoints) this.#adopt(endpoint, watch, slowStartMs)
+    }
+    this.#watches = upstreams.map(({ watch }) => watch)
+    this.#isStarted = true
+    this.hashRings.retain(new Set(upstreams.map(({ name }) => name)))
+    this.retain(new Set(this.#watches.flatMap(({ endpoints }) => endpoints)))
+  }
+
+  #adopt(endpoint: Endpoint, watch: Watch, slowStartMs: number): void {
+    const isNew = endpoint.watch === null && this.#isStarted
+    endpoint.watch = watch
+    endpoint.slowStartMs = slowStartMs
+    if (isNew) endpoint.warm(this.nowMs, { isReadmitted: false })
   }
 
   /** Retires all others. */
@@ -129,7 +251,41 @@ export class EndpointSet {
       endpoint.closeIdle(Infinity)
       this.#byId.delete(endpoint.id)
       this.#leaving.add(endpoint)
+      this.changeCount++
     }
+  }
+
+  /** By id, those that health checks have found so; all others are healthy. */
+  setUnhealthy(ids: ReadonlySet<string>): void {
+    this.#unhealthy = ids
+    for (const endpoint of this.#byId.values()) {
+      const isUnhealthy = ids.has(endpoint.id)
+      if (endpoint.isUnhealthy === isUnhealthy) continue
+      endpoint.isUnhealthy = isUnhealthy
+      if (!isUnhealthy) endpoint.warm(this.nowMs, { isReadmitted: false })
+      this.changeCount++
+    }
+  }
+
+  /** A turn of 250 ms is over: ejects and readmits. */
+  endTurn(nowMs: number): void {
+    this.nowMs = nowMs
+    let isWarming = false
+    for (const endpoint of this.#byId.values()) {
+      endpoint.vitals.endTurn()
+      if (endpoint.warmth(nowMs) < 1) isWarming = true
+    }
+    let hasChanged = isWarming || this.#wasWarming
+    this.#wasWarming = isWarming
+    for (const watch of this.#watches) if (watch.endTurn(nowMs)) hasChanged = true
+    if (hasChanged) this.changeCount++
+  }
+
+  /** Of the endpoints of which there is something new, once. `originMs`: as for `Endpoint.report`. */
+  takeReports(originMs: number): readonly EndpointReport[] {
+    return [...this.#byId.values()]
+      .filter((endpoint) => endpoint.hasNews)
+      .map((endpoint) => endpoint.report(originMs))
   }
 
   closeIdle(beforeMs: number): void {
@@ -139,4 +295,10 @@ export class EndpointSet {
       if (endpoint.connectionCount === 0) this.#leaving.delete(endpoint)
     }
   }
+}
+
+export interface FollowedUpstream {
+  readonly name: string
+  readonly watch: Watch
+  readonly slowStartMs: number
 }

@@ -30,6 +30,8 @@ export class UpstreamStream implements Upstream {
   readonly endpoint: Endpoint
   isConnected: boolean
   readonly #session: UpstreamSession
+  /** There is no final head yet. */
+  #isWaiting = true
   #user: UpstreamUser | null
   /** Null until the head is sent. */
   #stream: ClientHttp2Stream | null = null
@@ -50,6 +52,13 @@ export class UpstreamStream implements Upstream {
     this.#user = user
     this.#isUpgrade = user.isUpgrade
     this.isConnected = session.isConnected && (!this.#isUpgrade || session.allowsConnect === true)
+    this.endpoint.vitals.beginWait(session.context.nowMs)
+  }
+
+  #endWait(isAnswered: boolean): void {
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this.endpoint.vitals.endWait(isAnswered, this.#session.context.nowMs)
   }
 
   /** Whether anybody waits for its answer still. */
@@ -129,6 +138,7 @@ export class UpstreamStream implements Upstream {
   close(): void {
     const hadUser = this.#user !== null
     this.#user = null
+    this.#endWait(false)
     const stream = this.#stream
     if (stream === null) return this.#session.leave(this)
     if (this.#isTunnelDone) {
@@ -187,11 +197,13 @@ export class UpstreamStream implements Upstream {
     if (head.status === 101 || head.status >= 200) stream.on('data', this.#onData)
     if (head.status === 101 && switchLines !== null) {
       this.#hasHead = true
+      this.#endWait(true)
       this.#isTunnel = true
       return user.onSwitch(head)
     }
     if (head.status >= 200) {
       this.#hasHead = true
+      this.#endWait(true)
       return user.onResponseHead(head)
     }
     if (head.status === 101 || ++this.#informationalCount > INFORMATIONAL_LIMIT) {

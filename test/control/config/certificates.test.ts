@@ -192,6 +192,8 @@ test('a listener has its certificates as PEM with the names that they are for', 
   })
 })
 
+const PLAIN = { weight: 1, zone: null, metadata: {} }
+
 test('only https endpoints of an upstream are spoken to over TLS', () => {
   const keys = '{ ca: ca.pem, cert: client.pem, key: client.key, serverName: A.example }'
   const change = {
@@ -208,8 +210,9 @@ test('only https endpoints of an upstream are spoken to over TLS', () => {
         serverName: 'a.example',
         isVerified: true,
       },
+      ...PLAIN,
     },
-    { host: 'h', port: 80, protocol: 'http1', tls: null },
+    { host: 'h', port: 80, protocol: 'http1', tls: null, ...PLAIN },
   ])
 })
 

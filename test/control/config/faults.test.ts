@@ -495,7 +495,7 @@ routes:
     'f:1:10 version: must be 1, but is 3',
     'f:3:54 proxy.listeners[0].port: must be a whole number, but is "http"',
     'f:4:3 proxy: unknown key "timeout"; did you mean "timeouts"?',
-    'f:6:52 upstreams.shop-v1: unknown key "weight"; possible: endpoints, protocol, tls, healthCheck',
+    'f:6:52 upstreams.shop-v1: unknown key "weight"; possible: endpoints, protocol, tls, balance, preferZone, outlier, panic, slowStart, limits, healthCheck',
     'f:9:13 routes[0].stable: there is no upstream "shop-v3"; did you mean "shop-v1"?',
     'f:10:5 routes[0]: unknown key "stick"; did you mean "sticky"?',
     'f:11:5 routes[1]: the key "stable" is missing',

@@ -20,8 +20,29 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const CLEARTEXT = { protocols: { http1: true, http2: false }, tls: null, proxyProtocol: false }
 
+/** Of an upstream that says nothing. */
+const UPSTREAM_SETTINGS = {
+  balance: 'leastRequest',
+  preferZone: null,
+  outlier: {
+    consecutiveErrors: 5,
+    consecutiveConnectFailures: 3,
+    successRateGap: 0.2,
+    latencyFactor: 5,
+    silenceMs: 1_000,
+    minRequests: 10,
+    intervalMs: 10_000,
+    baseEjectionMs: 10_000,
+    maxEjectionMs: 300_000,
+    maxEjectedRatio: 0.5,
+  },
+  panic: 'serveAll',
+  slowStartMs: 0,
+  limits: { connections: Infinity, pendingRequests: 1_024, requests: Infinity, retries: Infinity },
+}
+
 function endpoint(host: string, port: number, protocol = 'http1') {
-  return { host, port, protocol, tls: null }
+  return { host, port, protocol, tls: null, weight: 1, zone: null, metadata: {} }
 }
 
 function fileWith(name: string, content: string | Buffer): string {
@@ -76,7 +97,15 @@ test('what a file leaves out has the documented default', () => {
       accessLog: { mode: 'off', ratio: 0.01, path: '-' },
     },
     upstreams: new Map([
-      ['a', { name: 'a', endpoints: [endpoint('127.0.0.1', 9001)], healthCheck: null }],
+      [
+        'a',
+        {
+          name: 'a',
+          endpoints: [endpoint('127.0.0.1', 9001)],
+          settings: UPSTREAM_SETTINGS,
+          healthCheck: null,
+        },
+      ],
     ]),
     routes: [
       {

@@ -3,7 +3,7 @@
  * holds in its hands. What happens is written to `log` in order: `record`, `route …`, `tell`.
  */
 
-import { NO_RETRY } from '../../proxy/routes.ts'
+import { NO_RETRY, PLAIN_SETTINGS } from '../../proxy/routes.ts'
 import { BIN_COUNT } from '../../../src/analyzer/histogram.ts'
 import type { WindowCounts } from '../../../src/analyzer/window.ts'
 import type { Config, RouteConfig } from '../../../src/control/config/config.ts'
@@ -53,7 +53,18 @@ export function configOf(
       mirror: null,
     }
   })
-  const endpoints = [{ host: '127.0.0.1', port: 9001, protocol: 'http1', tls: null }] as const
+  const endpoints = [
+    {
+      host: '127.0.0.1',
+      port: 9001,
+      protocol: 'http1',
+      tls: null,
+      weight: 1,
+      zone: null,
+      metadata: {},
+    },
+  ] as const
+  const settings = PLAIN_SETTINGS
   return {
     proxy: {
       listeners: [],
@@ -86,7 +97,9 @@ export function configOf(
       drainTimeoutMs: 1_000,
       accessLog: { mode: 'off', ratio: 0, path: '-' },
     },
-    upstreams: new Map(upstreams.map((name) => [name, { name, endpoints, healthCheck: null }])),
+    upstreams: new Map(
+      upstreams.map((name) => [name, { name, endpoints, settings, healthCheck: null }]),
+    ),
     routes,
     control: { host: '127.0.0.1', port: 0, logLevel: 'info', tokens: [] },
     store: { path: ':memory:' },

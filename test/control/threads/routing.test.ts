@@ -19,6 +19,8 @@ const CONFIG = configOf(
   }),
 )
 
+const SETTINGS = CONFIG.upstreams.get('a')!.settings
+
 const SETTLEMENTS = new Settlements({ nowMs: () => 0, stableP99Us: () => null, kept: () => null })
 const PROCESS = { viaName: 'sluice-test', settlements: SETTLEMENTS }
 const CANARY = { rollout: 'r-1', upstream: 'b', weightBp: 500, salt: 'salt', attempt: 1 }
@@ -40,11 +42,8 @@ test('without targets every route goes to the stable upstream of the file', () =
   })
   expect(snapshot.routes[0]?.errors).toEqual(CONFIG.routes[0]?.errors)
   expect(snapshot.upstreams).toEqual([
-    { name: 'a', endpoints: [endpointOf(9001)] },
-    {
-      name: 'b',
-      endpoints: [endpointOf(9002), endpointOf(9003)],
-    },
+    { name: 'a', endpoints: [endpointOf(9001)], ...SETTINGS },
+    { name: 'b', endpoints: [endpointOf(9002), endpointOf(9003)], ...SETTINGS },
   ])
   expect(snapshot.routes.map(({ name, variants }) => ({ name, variants }))).toEqual([
     {
@@ -58,9 +57,27 @@ test('without targets every route goes to the stable upstream of the file', () =
   ])
 })
 
+test('what a process may have of an upstream is shared by its threads', () => {
+  const limits = { connections: 10, pendingRequests: 5, requests: Infinity, retries: 0 }
+  const upstream = { ...CONFIG.upstreams.get('a')!, settings: { ...SETTINGS, limits } }
+  const proxy = { ...CONFIG.proxy, threads: 4 }
+  const config = { ...CONFIG, proxy, upstreams: new Map([['a', upstream]]), routes: [] }
+  const [compiled] = compileSnapshot(config, [], {
+    version: 1,
+    series: new SeriesRegistry(),
+    ...PROCESS,
+  }).upstreams
+  expect(compiled?.limits).toEqual({
+    connections: 3,
+    pendingRequests: 2,
+    requests: Infinity,
+    retries: 0,
+  })
+})
+
 test('endpoints that are reached differently have different ids', () => {
   const tls = { ca: null, identity: null, serverName: null, isVerified: true }
-  const at = { host: 'fd00::1', port: 443 }
+  const at = { host: 'fd00::1', port: 443, weight: 1, zone: null, metadata: {} }
   const upstream = {
     name: 'a',
     endpoints: [
@@ -69,6 +86,7 @@ test('endpoints that are reached differently have different ids', () => {
       { ...at, protocol: 'http2', tls },
       { ...at, protocol: 'http2', tls: { ...tls, serverName: 'b' } },
     ],
+    settings: SETTINGS,
     healthCheck: null,
   } as const
   const config = { ...CONFIG, upstreams: new Map([['a', upstream]]), routes: [] }

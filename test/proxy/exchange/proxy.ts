@@ -31,7 +31,8 @@ import type {
   Snapshot,
   Timeouts,
 } from '../../../src/proxy/snapshot.ts'
-import { endpointOf, ERRORS, NO_RETRY } from '../routes.ts'
+import type { UpstreamSettings } from '../../../src/proxy/upstream/settings.ts'
+import { endpointOf, ERRORS, NO_RETRY, upstreamOf } from '../routes.ts'
 
 /** Generous: where a test is about a timeout it puts the clock forward. */
 const TIMEOUTS: Timeouts = {
@@ -77,6 +78,8 @@ export interface Setup {
   /** Endpoints of the stable upstream. */
   readonly stable: readonly Place[]
   readonly canary?: { readonly endpoints: readonly Place[]; readonly weightBp: number }
+  /** Of both upstreams. */
+  readonly upstream?: Partial<UpstreamSettings>
   readonly limits?: Partial<Limits>
   readonly timeouts?: Partial<Timeouts>
   readonly route?: Partial<Route>
@@ -109,8 +112,8 @@ export function snapshotOf(setup: Setup): Snapshot {
     accessLog: null,
     tellsRefusals: false,
     upstreams: [
-      { name: 'v1', endpoints: setup.stable.map(placeOf) },
-      { name: 'v2', endpoints: (canary?.endpoints ?? []).map(placeOf) },
+      upstreamOf('v1', setup.stable.map(placeOf), setup.upstream),
+      upstreamOf('v2', (canary?.endpoints ?? []).map(placeOf), setup.upstream),
     ],
     routes: [
       {
