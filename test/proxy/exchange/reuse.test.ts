@@ -51,6 +51,22 @@ test('a PUT with an empty body is tried again too', async () => {
   expect(proxy.counted()).toMatchObject({ finished: 2, retries: 1, errors: 0, failures: {} })
 })
 
+test.for(['', 'X-Sum: 1\r\n'])(
+  'and a chunked one without content, with all of its trailers: "%s"',
+  async (lines) => {
+    const upstream = await startUpstream(thenDies((received) => received.reset(), 1))
+    const proxy = await startProxy({ stable: [upstream.port] })
+    const client = await connectClient(proxy.port)
+    expect((await client.get('/1')).status).toBe(200)
+    const head = 'PUT /2 HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n'
+    client.send(`${head}0\r\n${lines}\r\n`)
+    expect((await client.answer()).status).toBe(200)
+    expect(upstream.targets).toEqual(['/1', '/2', '/2'])
+    const trailers = lines === '' ? [] : [['x-sum', '1']]
+    expect(upstream.requests.map((request) => request.trailers)).toEqual([[], trailers, trailers])
+  },
+)
+
 test('a POST is not tried again', async () => {
   const upstream = await startUpstream(thenDies((received) => received.reset(), 1))
   const proxy = await startProxy({ stable: [upstream.port] })
