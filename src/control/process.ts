@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs'
 import { createTallyBuffer, segment } from '../analyzer/tally.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../proxy/failure.ts'
 import { CONNECTION_REFUSALS, REQUEST_FAULT_NAMES } from '../proxy/refusals.ts'
-import type { ThreadCommand, ThreadMessage } from '../proxy/thread.ts'
+import type { ThreadMessage } from '../proxy/thread.ts'
 import { createApi } from './api/server.ts'
 import type { Config } from './config/config.ts'
 import { formatFault } from './config/fault.ts'
@@ -29,10 +29,13 @@ import { createTallies } from './tallies.ts'
 import { AccessLogFile } from './telemetry/access-log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { refusalLine } from './telemetry/refusal-line.ts'
-import { ThreadPool } from './threads/pool.ts'
+import { ThreadPool, type ThreadSource } from './threads/pool.ts'
 import { requireFreeAddresses } from './threads/probe.ts'
 import { compileListeners, createRouting, SeriesRegistry } from './threads/routing.ts'
 import { Traffic } from './traffic.ts'
+import { ask } from './upstreams/ask.ts'
+import { createResolver } from './upstreams/resolver.ts'
+import { Upstreams } from './upstreams/upstreams.ts'
 import { newestRollouts, readiness, routeStates } from './views.ts'
 
 /** Between two readings of the tallies, and two looks of the engine at its deadlines. */
@@ -66,8 +69,9 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   parts.defer(() => accessLog.close())
   async function hear(
     message: ThreadMessage,
-    reply: (command: ThreadCommand) => void,
+    { thread, reply }: ThreadSource,
   ): Promise<void> {
+    if (message.type === 'endpoints') upstreams.take(thread, message.reports)
     if (message.type === 'refused') log.debug(refusalLine(message.report))
     if (message.type !== 'access') return
     await accessLog.write(message.lines)
@@ -82,7 +86,8 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     listeners: compileListeners(config, ticketKeys),
     log: (level, message) => log[level](message),
     onStuck: (message) => endHard(log, message),
-    onMessage: (message, reply) => void hear(message, reply),
+    onMessage: (message, from) => void hear(message, from),
+    onGone: (thread) => upstreams.gone(thread),
   })
   parts.defer(() => pool.drain(0))
   const tallies = createTallies({
@@ -90,6 +95,20 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     threadCount: pool.threadCount,
     seriesCount: () => series.entries.length,
   })
+  const upstreams = new Upstreams({
+    ask,
+    resolver: createResolver(),
+    nowMs: () => clock.nowMs(),
+    random: Math.random,
+    log,
+    setHealth: (unhealthy) => pool.setHealth(unhealthy),
+    republish: () => engine.republish(),
+    requestCount: (route, variant) => {
+      const place = series.find(route, variant)
+      return place === undefined ? 0 : tallies.windows(place)['10s'].requestCount
+    },
+  })
+  parts.defer(() => upstreams.close())
   let configInForce = (): Config => config
   const bench = new JudgeBench(
     {
@@ -128,7 +147,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
       series,
       settlements: bench.settlements,
       viaName: `sluice-${randomBytes(4).toString('hex')}`,
-    }),
+    }, upstreams),
     openEvidence,
     evidence: bench.judge,
     pushed,
@@ -165,6 +184,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     accessLog: () => accessLog,
     rollouts: () => newestRollouts(engine),
     judge: () => bench.judge.figures(),
+    upstreams: () => upstreams.figures(),
     measured: () => metricRuns.figures(),
     threadCount: () => pool.liveCount,
     threadRestartCount: () => pool.restartCount,
@@ -176,6 +196,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     store,
     pushed,
     requestsPerSecond: (route) => traffic.requestsPerSecond(route),
+    upstreams,
     routes: () => routeStates(reload.config, engine.targets(), { series, tallies }),
     renderMetrics: () => metrics.renderMetrics(),
     ready: () => readiness(pool),
@@ -191,6 +212,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     bench.tick(running)
     metricRuns.tick(running)
     kayenta.tick(running)
+    upstreams.tick()
     engine.tick()
   }, TICK_MS)
   const watch = watchConfig({

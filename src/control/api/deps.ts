@@ -9,6 +9,7 @@ import type { PushedMetrics } from '../providers/pushed.ts'
 import type { Engine } from '../rollout/engine.ts'
 import type { Store } from '../store/contract.ts'
 import type { SeriesWindows } from '../series.ts'
+import type { Upstreams } from '../upstreams/upstreams.ts'
 import type { StreamLimits } from './stream.ts'
 
 export interface VariantState {
@@ -42,6 +43,7 @@ export interface ApiDeps {
   readonly store: Pick<Store, 'journal' | 'lastSeq' | 'findReply'>
   /** In the order of the configuration. */
   routes(): readonly RouteState[]
+  readonly upstreams: Pick<Upstreams, 'states' | 'leaving'>
   /** What a route gets, stable and canary together; null where that is not known yet. */
   requestsPerSecond(route: string): number | null
   /** The Prometheus exposition. */

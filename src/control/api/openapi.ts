@@ -38,6 +38,7 @@ export const SWAGGER: SwaggerOptions = {
     tags: [
       { name: 'rollouts', description: 'Start, watch, advance, take back' },
       { name: 'routes', description: 'Where traffic goes, and how it fares' },
+      { name: 'upstreams', description: 'Endpoints, and how they fare' },
       { name: 'events', description: 'The journal' },
       { name: 'health', description: 'Probes, metrics and this document' },
     ],

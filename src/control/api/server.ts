@@ -28,6 +28,7 @@ import { codedErrorOf, problemHeaders, problemOf, rawProblem } from './problem.t
 import { rolloutRoutes } from './rollouts.ts'
 import { routeRoutes } from './routes.ts'
 import { EventStreams, STREAM_LIMITS } from './stream.ts'
+import { upstreamRoutes } from './upstreams.ts'
 
 /** More is answered 413. */
 const BODY_LIMIT_BYTES = 1_048_576
@@ -79,6 +80,7 @@ export function createApi(deps: ApiDeps): ApiServer {
     actionRoutes(api, deps, once)
     metricRoutes(api, deps)
     routeRoutes(api, deps)
+    upstreamRoutes(api, deps)
     eventRoutes(api, deps, streams)
     healthRoutes(api, deps)
   })

@@ -14,6 +14,7 @@ import type { DemandReplay } from '../providers/replay.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { isConnectionFailure, problemOf, unreachable } from './failure.ts'
 import type { AnalysisView, EventView, RolloutView, RouteView } from '../api/schema.ts'
+import type { UpstreamList, UpstreamView } from '../api/upstream-view.ts'
 
 export type Verb = 'promote' | 'pause' | 'resume' | 'abort' | 'retry'
 
@@ -36,6 +37,8 @@ export interface AdminClient {
   readonly server: string
   routes(): Promise<{ readonly routes: readonly RouteView[] }>
   route(name: string): Promise<RouteView>
+  upstreams(): Promise<UpstreamList>
+  upstream(name: string): Promise<UpstreamView>
   rollouts(): Promise<{ readonly rollouts: readonly RolloutView[] }>
   /** By id, or by a route's name: its running rollout, else its newest. */
   rollout(idOrRoute: string, signal?: AbortSignal): Promise<RolloutView>
@@ -138,6 +141,8 @@ export function createClient(options: ClientOptions): AdminClient {
     server,
     routes: () => get('/v1/routes'),
     route: (name) => get(`/v1/routes/${encodeURIComponent(name)}`),
+    upstreams: () => get('/v1/upstreams'),
+    upstream: (name) => get(`/v1/upstreams/${encodeURIComponent(name)}`),
     rollouts: () => get('/v1/rollouts'),
     rollout: (idOrRoute, signal) =>
       ask({ method: 'GET', path: `/v1/rollouts/${encodeURIComponent(idOrRoute)}`, signal }),

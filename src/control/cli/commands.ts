@@ -10,6 +10,7 @@ import { EXPLAIN } from './explain.ts'
 import { CANARY, ROLLOUT_START, VERBS } from './rollouts.ts'
 import { RUN, VERSION } from './run.ts'
 import { STATUS } from './status.ts'
+import { UPSTREAMS } from './upstreams.ts'
 import { WAIT } from './wait.ts'
 
 export const COMMANDS: readonly Command[] = [
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   RUN,
   CHECK,
   STATUS,
+  UPSTREAMS,
   CANARY,
   ROLLOUT_START,
   ...VERBS,

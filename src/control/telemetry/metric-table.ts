@@ -20,6 +20,7 @@ import {
   windowGauge,
 } from './metric-kinds.ts'
 import type { SeriesReading } from './metrics-source.ts'
+import { UPSTREAM_METRICS } from './upstream-metrics.ts'
 
 /** Every phase there is, each its own row; the compiler asks for a new one. */
 const PHASES = Object.keys({
@@ -258,6 +259,7 @@ export const METRICS: readonly MetricDefinition[] = [
     (stats) => stats.requestCount,
   ),
   ...ANALYSIS_METRICS,
+  ...UPSTREAM_METRICS,
   single('sluice_proxy_threads', 'Proxy threads that run.', 'gauge', ({ source }) =>
     source.threadCount(),
   ),

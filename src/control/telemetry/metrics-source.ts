@@ -7,6 +7,9 @@ import type { MetricFigures } from '../providers/figures.ts'
 import type { Phase } from '../rollout/state.ts'
 import type { SeriesTotals, SeriesWindows } from '../series.ts'
 import type { ThreadTotals } from '../tallies.ts'
+import type { NameReading } from '../upstreams/names.ts'
+import type { ProbeReading } from '../upstreams/prober.ts'
+import type { UpstreamState } from '../upstreams/state.ts'
 
 /** A pair of route and variant that is counted. Each pair comes once. */
 interface SeriesLabel {
@@ -24,6 +27,15 @@ interface RolloutGauge {
   readonly phase: Phase
   /** The canary's share of the traffic now, 0 to 10 000; 10 000 once promoted. */
   readonly weightBp: number
+}
+
+/** The upstreams at one moment. */
+export interface UpstreamFigures {
+  readonly states: readonly UpstreamState[]
+  /** Of an endpoint that is checked; else null. */
+  checks(upstream: string, id: string): ProbeReading | null
+  /** By host as it is written. */
+  names(): ReadonlyMap<string, NameReading>
 }
 
 /** Where the metrics come from, asked at each scrape. */
@@ -46,6 +58,7 @@ export interface MetricsSource {
   judge(): JudgeFigures
   /** Of the metrics of the configuration. */
   measured(): MetricFigures
+  upstreams(): UpstreamFigures
   /** Threads that run now. */
   threadCount(): number
   /** Threads that were replaced since the process started. */
@@ -62,6 +75,7 @@ export interface Reading {
   readonly threads: ThreadTotals
   readonly judge: JudgeFigures
   readonly measured: MetricFigures
+  readonly upstreams: UpstreamFigures
   /** Only those that have counted a request. */
   readonly series: readonly SeriesReading[]
 }
@@ -86,6 +100,7 @@ export function read(source: MetricsSource): Reading {
     threads: source.threadTotals(),
     judge: source.judge(),
     measured: source.measured(),
+    upstreams: source.upstreams(),
     series,
   }
 }

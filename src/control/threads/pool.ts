@@ -27,7 +27,15 @@ export interface ThreadPoolOptions {
   /** Called when a thread cannot be ended. */
   readonly onStuck: (message: string) => void
   /** What threads tell beside their answers. */
-  readonly onMessage?: (message: ThreadMessage, reply: (command: ThreadCommand) => void) => void
+  readonly onMessage?: (message: ThreadMessage, from: ThreadSource) => void
+  /** Called with the index of a thread that has ended. */
+  readonly onGone?: (thread: number) => void
+}
+
+/** Which thread said something, and how it is answered. */
+export interface ThreadSource {
+  readonly thread: number
+  readonly reply: (command: ThreadCommand) => void
 }
 
 export class ThreadPool {
@@ -36,6 +44,7 @@ export class ThreadPool {
   /** Ports that the kernel chose where the configuration says 0, by name and host. */
   readonly #chosenPorts = new Map<string, number>()
   #snapshot: Snapshot | null = null
+  #unhealthy: readonly string[] = []
 
   constructor(options: ThreadPoolOptions) {
     this.#listeners = options.listeners
@@ -53,7 +62,9 @@ export class ThreadPool {
           log: options.log,
           snapshot: () => this.#snapshot!,
           listeners: () => this.#listeners,
-          onMessage: (message, reply) => options.onMessage?.(message, reply),
+          onMessage: (message, reply) => options.onMessage?.(message, { thread: index, reply }),
+          unhealthy: () => this.#unhealthy,
+          onGone: () => options.onGone?.(index),
         }),
     )
   }
@@ -102,6 +113,12 @@ export class ThreadPool {
   async publish(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot
     await Promise.all(this.#slots.map((slot) => slot.deliver(snapshot)))
+  }
+
+  /** Tells every thread which endpoints are unhealthy, by id, and each that starts. */
+  setHealth(unhealthy: readonly string[]): void {
+    this.#unhealthy = unhealthy
+    for (const slot of this.#slots) slot.tellHealth(unhealthy)
   }
 
   /** The listeners that would have to be opened for these. */

@@ -18,6 +18,7 @@ import { formatAddress } from '../config/address.ts'
 import type { Config, EndpointConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
 import type { Routing, RouteTarget } from '../rollout/engine.ts'
 import type { Settlements } from '../judge/settlements.ts'
+import type { Resolution } from '../upstreams/resolution.ts'
 import type { ThreadPool } from './pool.ts'
 
 const ALL_BP = 10_000
@@ -180,14 +181,27 @@ function compileMirror(
   }
 }
 
+/** Who knows the addresses of endpoints, and hears what is in force. */
+export interface Resolving {
+  resolve(config: Config): Resolution
+  /** Every thread has the snapshot, which was made of that resolution. */
+  published(resolution: Resolution, snapshot: Snapshot): void
+}
+
 /** The routing that the rollout engine publishes to. The first publication starts the threads. */
-export function createRouting(pool: ThreadPool, context: CompileContext): Routing {
+export function createRouting(
+  pool: ThreadPool,
+  context: CompileContext,
+  upstreams: Resolving,
+): Routing {
   let version = 0
   return {
-    publish(config, targets) {
+    async publish(config, targets) {
       version++
-      const snapshot = compileSnapshot(config, targets, { ...context, version })
-      return pool.version === 0 ? pool.start(snapshot) : pool.publish(snapshot)
+      const resolution = upstreams.resolve(config)
+      const snapshot = compileSnapshot(resolution.config, targets, { ...context, version })
+      await (pool.version === 0 ? pool.start(snapshot) : pool.publish(snapshot))
+      upstreams.published(resolution, snapshot)
     },
   }
 }

@@ -44,6 +44,10 @@ export interface SlotOptions {
   readonly snapshot: () => Snapshot
   readonly listeners: () => readonly Listener[]
   readonly onMessage: (message: ThreadMessage, reply: (command: ThreadCommand) => void) => void
+  /** Ids of unhealthy endpoints, as they are known now. */
+  readonly unhealthy: () => readonly string[]
+  /** Called when a thread has ended. */
+  readonly onGone: () => void
 }
 
 interface Waiter {
@@ -106,6 +110,7 @@ export class Slot {
     worker.on('exit', () => this.#onExit())
     this.#answered = Promise.resolve()
     send(worker, { type: 'snapshot', snapshot: this.#options.snapshot() })
+    send(worker, { type: 'health', unhealthy: this.#options.unhealthy() })
     return this.#ask(worker, this.#options.listeners())
   }
 
@@ -129,9 +134,15 @@ export class Slot {
         this.#options.log('error', `Thread ${this.#index} met a bug: ${message.message}`)
         break
       case 'access':
+      case 'endpoints':
       case 'refused':
         this.#options.onMessage(message, (command) => send(worker, command))
     }
+  }
+
+  /** Tells who is unhealthy; a thread that starts asks for it. */
+  tellHealth(unhealthy: readonly string[]): void {
+    if (this.#worker !== null) send(this.#worker, { type: 'health', unhealthy })
   }
 
   /** Resolves when the thread has taken the snapshot, or is gone. */
@@ -214,6 +225,7 @@ export class Slot {
   /** The next thread comes only after the exit of the one before: each word of the tally has one writer. */
   #onExit(): void {
     this.#worker = null
+    this.#options.onGone()
     clearTimeout(this.#ending)
     this.#ending = undefined
     this.#silentLooks = 0

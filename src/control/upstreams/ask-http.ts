@@ -29,7 +29,7 @@ export async function askHttp(
     socket.destroy()
     return { isPassed: false, reason: 'does not speak HTTP/2' }
   }
-  const authority = formatAddress(target)
+  const authority = formatAddress({ host: target.name, port: target.port })
   const client = new Client(`${target.tls === null ? 'http' : 'https'}://${authority}`, {
     pipelining: 1,
     maxHeaderSize: HEAD_BYTES,

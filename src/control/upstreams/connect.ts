@@ -6,7 +6,10 @@ import type { Endpoint } from '../../proxy/snapshot.ts'
 import { SecureEndpoint } from '../../proxy/upstream/dial.ts'
 
 /** Whom a check asks, and how it is reached. */
-export type HealthTarget = Pick<Endpoint, 'host' | 'port' | 'protocol' | 'tls'>
+export interface HealthTarget extends Pick<Endpoint, 'host' | 'port' | 'protocol' | 'tls'> {
+  /** The host as the configuration has it, of which `host` may be one address. */
+  readonly name: string
+}
 
 /**
  * Resolves when data can be sent; the caller ends the socket. Rejects with what the socket says, or with the signal's

@@ -126,6 +126,7 @@ test.for(['0.0.0.0', '::', '192.168.1.7', 'sluice.example.com'])(
       store,
       pushed: new PushedMetrics(),
       requestsPerSecond: () => null,
+      upstreams: { states: () => [], leaving: () => [] },
       routes: () => [],
       renderMetrics: async () => ({ contentType: 'text/plain', body: '' }),
       ready: () => ({ ok: true, reasons: [] }),

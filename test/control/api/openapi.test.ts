@@ -54,6 +54,8 @@ test('the document is OpenAPI 3.1 and names every operation', async () => {
       'get /v1/events',
       'get /v1/events/stream',
       'get /v1/events/{seq}',
+      'get /v1/upstreams',
+      'get /v1/upstreams/{name}',
       'get /v1/rollouts',
       'get /v1/rollouts/{id}',
       'get /v1/rollouts/{id}/analysis',
@@ -88,6 +90,7 @@ test('no component is there twice, as input and as output', async () => {
   expect(Object.keys(components.schemas).toSorted()).toEqual([
     'Analysis',
     'Decision',
+    'Endpoint',
     'Event',
     'EventDetail',
     'EventList',
@@ -103,6 +106,8 @@ test('no component is there twice, as input and as output', async () => {
     'RouteList',
     'StartedRollout',
     'Step',
+    'Upstream',
+    'UpstreamList',
     'Variant',
     'Window',
   ])

@@ -42,6 +42,7 @@ export async function serve(over: Partial<ApiDeps> = {}): Promise<Served> {
     store: fake.store,
     pushed: new PushedMetrics(),
     requestsPerSecond: () => null,
+    upstreams: { states: () => [], leaving: () => [] },
     routes: () => ROUTES,
     renderMetrics: async () => ({
       contentType: 'text/plain; version=0.0.4; charset=utf-8',

@@ -12,6 +12,7 @@ import type {
   RolloutView,
   RouteView,
 } from '../../../src/control/api/schema.ts'
+import type { UpstreamList } from '../../../src/control/api/upstream-view.ts'
 
 export interface Asked {
   readonly method: string
@@ -33,6 +34,7 @@ export interface FakeAdmin {
   /** Newest first. */
   rollouts: RolloutView[]
   routes: RouteView[]
+  upstreams: UpstreamList
   events: EventView[]
   /** What alarms were decided by, by their sequence numbers. */
   readonly replays: Map<number, unknown>
@@ -68,6 +70,7 @@ export async function fakeAdmin(): Promise<FakeAdmin> {
     asked: [],
     rollouts: [],
     routes: [],
+    upstreams: { upstreams: [], leaving: [] },
     events: [],
     replays: new Map(),
     warnings: [],
@@ -143,6 +146,9 @@ export async function fakeAdmin(): Promise<FakeAdmin> {
       case 'GET routes':
         if (name === undefined) return { routes: fake.routes }
         return fake.routes.find((one) => one.name === name)
+      case 'GET upstreams':
+        if (name === undefined) return fake.upstreams
+        return fake.upstreams.upstreams.find((one) => one.name === name)
       case 'GET rollouts':
         if (verb === 'analysis' && found !== undefined) return fake.analysis
         return name === undefined ? { rollouts: fake.rollouts } : found

@@ -18,6 +18,7 @@ import { createMetrics } from '../../../src/control/telemetry/metrics.ts'
 import { COHORT_FAULTS } from '../../../src/proxy/cohort/faults.ts'
 import { CONNECTION_REFUSALS, Refusals, REQUEST_FAULT_NAMES } from '../../../src/proxy/refusals.ts'
 import type { MetricsSource } from '../../../src/control/telemetry/metrics-source.ts'
+import { IDLE, SHOP } from '../upstreams/states.ts'
 
 const PUT = 3
 
@@ -41,6 +42,8 @@ const FIGURES: JudgeFigures = {
     { action: 'pause', by: 'ratio', count: 1 },
   ],
 }
+
+const [FIRST, SECOND] = SHOP.endpoints.map(({ id }) => id)
 
 /** A source over real tallies, with one busy series, one idle one, and a rollout on each of two routes. */
 function createSource(): { source: MetricsSource; words: Uint32Array } {
@@ -99,6 +102,14 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
         { metric: 'conversion', outcome: 'error', count: 2 },
       ],
       errors: [{ metric: 'conversion', kind: 'timeout', count: 2 }],
+    }),
+    upstreams: () => ({
+      states: [SHOP, IDLE],
+      checks: (upstream, id) =>
+        upstream === SHOP.name
+          ? { health: SHOP.endpoints[0]!.health!, passedCount: 7, failedCount: id === FIRST ? 0 : 4 }
+          : null,
+      names: () => new Map(SHOP.names.map((name) => [name.name, name])),
     }),
     threadCount: () => 1,
     threadRestartCount: () => 0,
@@ -261,6 +272,47 @@ describe('the exposition', () => {
         'sluice_analysis_decisions_total{action="abort",check="failed"} 2',
         'sluice_analysis_decisions_total{action="pause",check="ratio"} 1',
       ],
+    ],
+    [
+      'sluice_upstream_endpoint_health',
+      [
+        `sluice_upstream_endpoint_health{upstream="shop-v1",endpoint="${FIRST}"} 1`,
+        `sluice_upstream_endpoint_health{upstream="shop-v1",endpoint="${SECOND}"} 0`,
+      ],
+    ],
+    [
+      'sluice_upstream_endpoint_ejected',
+      [
+        `sluice_upstream_endpoint_ejected{upstream="shop-v1",endpoint="${FIRST}"} 0`,
+        `sluice_upstream_endpoint_ejected{upstream="shop-v1",endpoint="${SECOND}"} 2`,
+        'sluice_upstream_endpoint_ejected{upstream="shop-v0",endpoint="http1://10.0.0.9:80"} 0',
+      ],
+    ],
+    [
+      'sluice_upstream_endpoint_outstanding_requests{upstream="shop-v1"',
+      [
+        `sluice_upstream_endpoint_outstanding_requests{upstream="shop-v1",endpoint="${FIRST}"} 12`,
+        `sluice_upstream_endpoint_outstanding_requests{upstream="shop-v1",endpoint="${SECOND}"} 0`,
+      ],
+    ],
+    [
+      'sluice_upstream_ejections',
+      [
+        `sluice_upstream_ejections_total{upstream="shop-v1",endpoint="${SECOND}",reason="silence"} 1`,
+        `sluice_upstream_ejections_total{upstream="shop-v1",endpoint="${SECOND}",reason="latency"} 2`,
+      ],
+    ],
+    [
+      'sluice_upstream_health_checks',
+      [
+        `sluice_upstream_health_checks_total{upstream="shop-v1",endpoint="${FIRST}",result="passed"} 7`,
+        `sluice_upstream_health_checks_total{upstream="shop-v1",endpoint="${SECOND}",result="passed"} 7`,
+        `sluice_upstream_health_checks_total{upstream="shop-v1",endpoint="${SECOND}",result="failed"} 4`,
+      ],
+    ],
+    [
+      'sluice_upstream_name_failures',
+      ['sluice_upstream_name_failures_total{name="shop.example"} 3'],
     ],
     ['sluice_proxy', ['sluice_proxy_threads 1', 'sluice_proxy_thread_restarts_total 0']],
     ['sluice_snapshot', ['sluice_snapshot_version 42']],

@@ -15,7 +15,8 @@ const TLS = { ca: certificate('ca.pem'), identity: null, serverName: 'a.example'
 const KEYS = { cert: certificate('a.example.cert.pem'), key: certificate('a.example.key.pem') }
 
 function at(port: number, changes: Partial<HealthTarget> = {}): HealthTarget {
-  return { host: '127.0.0.1', port, protocol: 'http1', tls: null, ...changes }
+  const host = '127.0.0.1'
+  return { name: host, host, port, protocol: 'http1', tls: null, ...changes }
 }
 
 function checkOf(question: HealthQuestion, timeoutMs = 5_000) {
@@ -52,6 +53,18 @@ test('over HTTP/1.1 the path is asked for, with the host of the endpoint', async
   const port = await listen(server)
   expect(await ask(at(port), http({ path: '/healthz?deep=1' }), NEVER)).toEqual(PASSED)
   expect(asked).toEqual([['GET', '/healthz?deep=1', `127.0.0.1:${port}`, 'sluice-health-check']])
+})
+
+test('an endpoint by name is asked at its address, by its name', async () => {
+  const hosts: unknown[] = []
+  const port = await listen(
+    createHttp((request, response) => {
+      hosts.push(request.headers.host)
+      response.end()
+    }),
+  )
+  expect(await ask(at(port, { name: 'shop.example' }), http(), NEVER)).toEqual(PASSED)
+  expect(hosts).toEqual([`shop.example:${port}`])
 })
 
 test('another host and another port are asked where the check says so', async () => {

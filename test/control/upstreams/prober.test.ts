@@ -22,7 +22,7 @@ function probed(port: number, changes: Partial<Probed> = {}): Probed {
   return {
     upstream: 'a',
     id: `http1://127.0.0.1:${port}`,
-    target: { host: '127.0.0.1', port, protocol: 'http1', tls: null },
+    target: { name: '127.0.0.1', host: '127.0.0.1', port, protocol: 'http1', tls: null },
     check: CHECK,
     ...changes,
   }

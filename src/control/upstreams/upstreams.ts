@@ -1,0 +1,171 @@
+/**
+ * The upstreams as control keeps them: names to addresses, health checks, and what threads report. One for all threads.
+ *
+ * It decides nothing about requests: threads are told who is unhealthy, snapshots get the addresses, people get the rest.
+ */
+
+import type { Snapshot } from '../../proxy/snapshot.ts'
+import type { EndpointReport } from '../../proxy/upstream/report.ts'
+import type { Config } from '../config/config.ts'
+import type { Log } from '../log.ts'
+import type { UpstreamFigures } from '../telemetry/metrics-source.ts'
+import type { Ask } from './ask.ts'
+import { Names, type Resolver } from './names.ts'
+import { type Probed, Prober } from './prober.ts'
+import { EndpointReports } from './reports.ts'
+import { type Resolution, resolveConfig } from './resolution.ts'
+import { type LeavingEndpoint, type UpstreamState, upstreamStates, usedUpstreams } from './state.ts'
+
+export interface UpstreamsOptions {
+  readonly ask: Ask
+  readonly resolver: Resolver
+  /** Milliseconds since 1970 that never go back. */
+  readonly nowMs: () => number
+  /** 0 up to, not including, 1. */
+  readonly random: () => number
+  readonly log: Pick<Log, 'info' | 'warn'>
+  /** Tells every thread who is unhealthy, by id; all others are not. */
+  readonly setHealth: (unhealthy: readonly string[]) => void
+  /** Publishes anew, with the addresses that names have now. Its failures are the routing's to tell and to mend. */
+  readonly republish: () => Promise<void>
+  /** Finished requests of the last 10 seconds. */
+  readonly requestCount: (route: string, variant: string) => number
+}
+
+interface InForce {
+  readonly resolution: Resolution
+  readonly snapshot: Snapshot
+}
+
+export class Upstreams {
+  readonly #options: UpstreamsOptions
+  readonly #names: Names
+  readonly #prober: Prober
+  readonly #reports = new EndpointReports()
+  #inForce: InForce | null = null
+  #unusedSinceMs = new Map<string, number>()
+  /** Addresses have changed and are not published. */
+  #isStale = false
+  #isPublishing = false
+
+  constructor(options: UpstreamsOptions) {
+    this.#options = options
+    const onChange = (): void => void (this.#isStale = true)
+    this.#names = new Names({ ...options, onChange })
+    this.#prober = new Prober({ ...options, onChange: options.setHealth })
+  }
+
+  /** The configuration with addresses in place of names, as far as they are known. */
+  resolve(config: Config): Resolution {
+    return resolveConfig(config, (host) => this.#names.reading(host)?.addresses ?? null)
+  }
+
+  /** That snapshot is in force in every thread; it was made of that resolution. */
+  published(resolution: Resolution, snapshot: Snapshot): void {
+    this.#inForce = { resolution, snapshot }
+    const written = [...resolution.written.upstreams.values()]
+    this.#names.use(written.flatMap(({ endpoints }) => endpoints.map(({ host }) => host)))
+    this.#prober.use(probedOf(this.#inForce))
+    this.#noteUse(snapshot)
+  }
+
+  take(thread: number, reports: readonly EndpointReport[]): void {
+    this.#reports.take(thread, reports, this.#options.nowMs())
+  }
+
+  gone(thread: number): void {
+    this.#reports.gone(thread)
+  }
+
+  /** Called every 100 ms. */
+  tick(): void {
+    this.#names.tick()
+    this.#prober.tick()
+    if (this.#isStale && !this.#isPublishing) void this.#republish()
+  }
+
+  close(): void {
+    this.#prober.close()
+  }
+
+  /** In the order of the configuration. */
+  states(): readonly UpstreamState[] {
+    if (this.#inForce === null) return []
+    const { nowMs, requestCount } = this.#options
+    const { resolution, snapshot } = this.#inForce
+    const atMs = nowMs()
+    return upstreamStates({
+      snapshot,
+      requestCount,
+      unusedSinceMs: this.#unusedSinceMs,
+      nowMs: atMs,
+      origin: (upstream, index) => ({
+        name: resolution.hosts.get(upstream)![index]!,
+        metadata: resolution.config.upstreams.get(upstream)!.endpoints[index]!.metadata,
+      }),
+      totals: (id) => this.#reports.totals(id, atMs),
+      health: (upstream, id) => this.#prober.reading(upstream, id)?.health ?? null,
+      name: (host) => this.#names.reading(host),
+    })
+  }
+
+  /** Endpoints that have left every upstream and still have requests under way. */
+  leaving(): readonly LeavingEndpoint[] {
+    const named = this.#ids()
+    this.#reports.retain(named)
+    const nowMs = this.#options.nowMs()
+    return this.#reports.ids
+      .filter((id) => !named.has(id))
+      .map((id) => {
+        const { outstandingCount, connectionCount } = this.#reports.totals(id, nowMs)
+        return { id, outstandingCount, connectionCount }
+      })
+  }
+
+  figures(): UpstreamFigures {
+    return {
+      states: this.states(),
+      checks: (upstream, id) => this.#prober.reading(upstream, id),
+      names: () => this.#names.readings,
+    }
+  }
+
+  #ids(): ReadonlySet<string> {
+    const upstreams = this.#inForce?.snapshot.upstreams ?? []
+    return new Set(upstreams.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)))
+  }
+
+  /** However many names have changed meanwhile, one publication is under way at a time. */
+  async #republish(): Promise<void> {
+    this.#isStale = false
+    this.#isPublishing = true
+    try {
+      await this.#options.republish()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#options.log.warn(`New addresses of endpoints are not in force yet: ${reason}`)
+    }
+    this.#isPublishing = false
+  }
+
+  #noteUse(snapshot: Snapshot): void {
+    const used = usedUpstreams(snapshot)
+    const nowMs = this.#options.nowMs()
+    const unused = snapshot.upstreams.filter(({ name }) => !used.has(name))
+    this.#unusedSinceMs = new Map(
+      unused.map(({ name }) => [name, this.#unusedSinceMs.get(name) ?? nowMs]),
+    )
+  }
+}
+
+function probedOf({ resolution, snapshot }: InForce): readonly Probed[] {
+  return snapshot.upstreams.flatMap(({ name: upstream, endpoints }) => {
+    const check = resolution.config.upstreams.get(upstream)?.healthCheck ?? null
+    if (check === null) return []
+    return endpoints.map((endpoint, i) => {
+      const { id, host, port, protocol, tls } = endpoint
+      const name = resolution.hosts.get(upstream)![i]!
+      return { upstream, id, check, target: { name, host, port, protocol, tls } }
+    })
+  })
+}
