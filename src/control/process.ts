@@ -16,12 +16,15 @@ import type { Config } from './config/config.ts'
 import { formatFault } from './config/fault.ts'
 import { loadConfig } from './config/load.ts'
 import { watchConfig } from './config/watch.ts'
-import { JudgeBench, readKept } from './judge/bench.ts'
-import { KayentaBench } from './judge/kayenta.ts'
+import { isKeptEvidence, JudgeBench } from './judge/bench.ts'
+import type { KeptEvidence } from './judge/judge.ts'
+import { KayentaBench, type KeptPoints } from './judge/kayenta.ts'
+import { isVersion1, openKeeper } from './judge/keeper.ts'
 import { createLog, type Log } from './log.ts'
-import { PushedMetrics } from './providers/pushed.ts'
-import { MetricRuns } from './providers/runs.ts'
+import { type KeptPushed, PushedMetrics } from './providers/pushed.ts'
+import { type KeptRuns, MetricRuns } from './providers/runs.ts'
 import { listenerSentence, Reload } from './reload.ts'
+import type { KeptAlarms } from './rollout/alarms.ts'
 import { createEngine } from './rollout/controller.ts'
 import type { EvidenceOf } from './rollout/engine.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -110,24 +113,24 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   })
   parts.defer(() => upstreams.close())
   let configInForce = (): Config => config
-  const bench = new JudgeBench(
-    {
-      store,
-      series,
-      tallies,
-      segments: Array.from({ length: pool.threadCount }, (_, i) => segment(tallyBuffer, i)),
-      config: () => configInForce(),
-      nowMs: () => clock.nowMs(),
-      log,
-    },
-    await readKept(store, log),
-  )
+  const keeper = await openKeeper(store, log)
+  parts.defer(() => keeper.close())
+  const bench = new JudgeBench({
+    shelf: keeper.shelf<KeptEvidence>('evidence', isKeptEvidence),
+    series,
+    tallies,
+    segments: Array.from({ length: pool.threadCount }, (_, i) => segment(tallyBuffer, i)),
+    config: () => configInForce(),
+    nowMs: () => clock.nowMs(),
+    log,
+  })
   parts.defer(() => bench.close())
   const traffic = new Traffic({ series, tallies, clock })
-  const pushed = new PushedMetrics()
+  const pushed = new PushedMetrics(keeper.shelf<KeptPushed>('pushed', isVersion1))
   const metricRuns = new MetricRuns({
     analysis: () => configInForce().analysis,
     pushed,
+    shelf: keeper.shelf<KeptRuns>('metrics', isVersion1),
     clock,
     log,
   })
@@ -136,6 +139,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     tallies.openEvidence(series.obtain(route, variant), windowMs)
   const kayenta = new KayentaBench({
     settings: () => configInForce().analysis.judge,
+    shelf: keeper.shelf<KeptPoints>('kayenta', isVersion1),
     openEvidence,
     clock,
     log,
@@ -152,6 +156,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     evidence: bench.judge,
     pushed,
     metrics: [metricRuns, kayenta],
+    alarms: keeper.shelf<KeptAlarms>('alarms', isVersion1),
     config,
     clock,
     newSalt: () => randomBytes(16).toString('hex'),
@@ -214,6 +219,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     kayenta.tick(running)
     upstreams.tick()
     engine.tick()
+    keeper.tick()
   }, TICK_MS)
   const watch = watchConfig({
     file: options.configFile,

@@ -19,12 +19,15 @@ async function open(analysisLines: readonly string[]) {
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const shops = await startShopPair()
   onTestFinished(() => shops.close())
-  const sluice = await startSluice({ folder, shops, analysisLines })
-  onTestFinished(() => sluice.kill())
-  const { adminUrl, proxyUrl } = sluice
+  const begin = async () => {
+    const begun = await startSluice({ folder, shops, analysisLines })
+    onTestFinished(() => begun.kill())
+    return begun
+  }
+  let sluice = await begin()
 
   async function ask(path: string, body?: unknown): Promise<unknown> {
-    const response = await fetch(`${adminUrl}${path}`, {
+    const response = await fetch(`${sluice.adminUrl}${path}`, {
       ...(body !== undefined && {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -37,6 +40,10 @@ async function open(analysisLines: readonly string[]) {
   }
   return {
     shops,
+    restart: async () => {
+      await sluice.stop()
+      sluice = await begin()
+    },
     start: (successCriteria: string, coin = false) =>
       ask('/v1/rollouts', {
         route: 'shop',
@@ -52,7 +59,7 @@ async function open(analysisLines: readonly string[]) {
     analysis: async () => (await ask('/v1/rollouts/shop/analysis')) as AnalysisView,
     load: async (count: number) => {
       for (let i = 0; i < count; i += 20) {
-        const some = Array.from({ length: 20 }, async () => (await fetch(proxyUrl)).text())
+        const some = Array.from({ length: 20 }, async () => (await fetch(sluice.proxyUrl)).text())
         await Promise.all(some)
       }
     },
@@ -97,6 +104,32 @@ test('a metric of the configuration takes the canary back', async () => {
   await eventually(async () => expect((await house.rollout()).phase).toBe('aborted'))
   expect((await house.rollout()).reason).toContain('success-rate fails: 1 of')
 })
+
+test(
+  'after a restart, what was pushed and how often it failed are known',
+  { timeout: 90_000 },
+  async () => {
+    const house = await open([
+      'metrics:',
+      '  - name: conversion',
+      '    provider: { pushed: { name: conversion } }',
+      "    successCondition: 'result[-1] > 95'",
+      '    interval: 1s',
+      '    failureLimit: 1',
+    ])
+    await house.start('')
+    await house.push(90)
+    await eventually(async () => {
+      const [metric] = (await house.analysis()).metrics
+      expect(metric?.sentence).toContain('0 succeeded, 1 failed; the last: [90]')
+    })
+    await house.restart()
+    await eventually(async () => expect((await house.rollout()).phase).toBe('aborted'))
+    expect((await house.rollout()).reason).toContain(
+      'conversion fails: 2 of 2 measurements failed, 1 allowed; the last: [90]',
+    )
+  },
+)
 
 test('a limit that follows stable bears what befalls both, and no more', async () => {
   const house = await open([])

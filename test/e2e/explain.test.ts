@@ -66,36 +66,43 @@ function explain({ adminUrl }: SluiceProcess, seq: number, ...options: readonly 
   })
 }
 
-test('the guard’s verdict agrees with what is computed again, also after a restart', async () => {
-  const { shops, start } = await open()
-  const sluice = await start()
-  shops.canary.failRatio = 1
-  await startRollout(sluice, true)
-  const alarm = await alarmOf(sluice, () =>
-    Promise.all(Array.from({ length: 20 }, async () => (await fetch(sluice.proxyUrl)).text())),
-  )
-  expect(await ask<RolloutView>(sluice, '/v1/rollouts/shop')).toMatchObject({ phase: 'aborted' })
+/** Three processes one after the other, on a machine that may be busy. */
+const PATIENCE = { timeout: 90_000 }
 
-  const told = await explain(sluice, alarm.seq)
-  expect(told).toMatchObject({ code: 0, stderr: '' })
-  expect(told.stdout).toMatch(
-    new RegExp(`^Verdict ${alarm.seq} agrees: abort by "(failed|slo)" on evidence 10\\^`),
-  )
-  expect(told.stdout.split('\n')[1]).toMatch(/^The guard aborts: .* canary requests failed/)
+test(
+  'the guard’s verdict agrees with what is computed again, also after a restart',
+  PATIENCE,
+  async () => {
+    const { shops, start } = await open()
+    const sluice = await start()
+    shops.canary.failRatio = 1
+    await startRollout(sluice, true)
+    const alarm = await alarmOf(sluice, () =>
+      Promise.all(Array.from({ length: 20 }, async () => (await fetch(sluice.proxyUrl)).text())),
+    )
+    expect(await ask<RolloutView>(sluice, '/v1/rollouts/shop')).toMatchObject({ phase: 'aborted' })
 
-  await sluice.stop()
-  const next = await start()
-  const { code, stdout } = await explain(next, alarm.seq, '--output', 'json')
-  expect(code).toBe(0)
-  expect(JSON.parse(stdout)).toMatchObject({
-    seq: alarm.seq,
-    agrees: true,
-    recorded: { action: 'abort', evidence: alarm.decision?.evidence },
-    recomputed: { action: 'abort' },
-  })
-})
+    const told = await explain(sluice, alarm.seq)
+    expect(told).toMatchObject({ code: 0, stderr: '' })
+    expect(told.stdout).toMatch(
+      new RegExp(`^Verdict ${alarm.seq} agrees: abort by "(failed|slo)" on evidence 10\\^`),
+    )
+    expect(told.stdout.split('\n')[1]).toMatch(/^The guard aborts: .* canary requests failed/)
 
-test('what a metric demanded agrees with its answer, judged again', async () => {
+    await sluice.stop()
+    const next = await start()
+    const { code, stdout } = await explain(next, alarm.seq, '--output', 'json')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      seq: alarm.seq,
+      agrees: true,
+      recorded: { action: 'abort', evidence: alarm.decision?.evidence },
+      recomputed: { action: 'abort' },
+    })
+  },
+)
+
+test('what a metric demanded agrees with its answer, judged again', PATIENCE, async () => {
   const { start } = await open([
     'metrics:',
     '  - name: conversion',

@@ -65,7 +65,7 @@ export function metricRoutes(app: Api, deps: Deps): void {
         tags: ['rollouts'],
         summary: 'Push values of metrics that criteria and metrics of the rollout read',
         description:
-          'Kept in memory until the rollout ends, the newest 64 of up to 64 metrics for each variant.',
+          'Kept until the rollout ends, the newest 64 of up to 64 metrics for each variant.',
         operationId: 'pushMetrics',
         params,
         body: PushBody,

@@ -2,8 +2,8 @@
  * Kayenta's judge beside the guard: a point of each variant an interval, and all points of the attempt judged anew.
  *
  * Its verdict has no bound on false alarms, and each look is one more chance for bad luck: so it says nothing before
- * there are as many points as the configuration asks for, and pauses unless that says otherwise. Points live in
- * memory; after a restart they begin anew.
+ * there are as many points as the configuration asks for, and pauses unless that says otherwise. After a restart it goes
+ * on with the points that there were; the interval in which that was is lost.
  */
 
 import { judgeKayenta, type KayentaVerdict } from '../../analyzer/kayenta/judge.ts'
@@ -13,6 +13,7 @@ import type { Measurement } from '../../analyzer/measure/measure.ts'
 import type { Standing } from '../../analyzer/measure/standing.ts'
 import { windowStats } from '../../analyzer/window.ts'
 import type { AnalysisConfig } from '../config/config.ts'
+import type { Shelf } from './keeper.ts'
 import type { Log } from '../log.ts'
 import { type KayentaReplay, REPLAY_CHARS } from '../providers/replay.ts'
 import type { Demand } from '../providers/runs.ts'
@@ -21,7 +22,21 @@ import type { Evidence, EvidenceOf } from '../rollout/engine.ts'
 
 type Settings = NonNullable<AnalysisConfig['judge']>
 
+/** The points of an attempt and what was made of them, safe for JSON. */
+export interface KeptPoints {
+  readonly version: 1
+  readonly attempt: number
+  readonly settings: Settings
+  readonly points: SavedPoints
+  readonly pointCount: number
+  readonly verdict: KayentaVerdict | null
+  readonly judgedAtMs: number
+  readonly demand: Demand | null
+}
+
 export interface KayentaOptions {
+  /** Left out: nothing is kept. */
+  readonly shelf?: Shelf<KeptPoints>
   /** That of the configuration in force; null: there is none. */
   readonly settings: () => Settings | null
   readonly openEvidence: (of: EvidenceOf) => Evidence
@@ -57,6 +72,9 @@ export class KayentaBench {
 
   constructor(options: KayentaOptions) {
     this.#options = options
+    for (const [rollout, kept] of options.shelf?.kept ?? []) {
+      this.#followed.set(rollout, { ...kept, interval: null })
+    }
   }
 
   /** Takes a point of a rollout whose interval is over: one a tick, since a day of points takes 20 ms to judge. */
@@ -97,7 +115,8 @@ export class KayentaBench {
   }
 
   close(): void {
-    this.#forget([])
+    for (const followed of this.#followed.values()) closeInterval(followed)
+    this.#followed.clear()
   }
 
   #followedOf({ id, attempt }: RunningRollout): Followed | undefined {
@@ -115,7 +134,10 @@ export class KayentaBench {
     const { clock } = this.#options
     const { interval } = followed
     if (interval !== null && clock.nowMs() - interval.beganAtMs < settings.intervalMs) return false
-    if (interval !== null) this.#judge(rollout, followed, interval)
+    if (interval !== null) {
+      this.#judge(rollout, followed, interval)
+      this.#keep(rollout.id, followed)
+    }
     closeInterval(followed)
     followed.interval = this.#open(rollout, settings)
     return interval !== null
@@ -190,7 +212,14 @@ export class KayentaBench {
       if (ids.has(id)) continue
       closeInterval(followed)
       this.#followed.delete(id)
+      this.#options.shelf?.keep(id, null)
     }
+  }
+
+  #keep(rollout: string, followed: Followed): void {
+    const { attempt, settings, points, pointCount, verdict, judgedAtMs, demand } = followed
+    const kept = { attempt, settings, points, pointCount, verdict, judgedAtMs, demand }
+    this.#options.shelf?.keep(rollout, { version: 1, ...kept })
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * Values that others push: business metrics that neither the proxy nor a query can see.
  *
- * Kept in memory, a few of each, for as long as the rollout runs: what counts is what is pushed now. After a
- * restart there is no data until somebody pushes again, which holds a rollout and fails none.
+ * A few of each, for as long as the rollout runs: what counts is what is pushed now. After a restart those of the second
+ * before it may be missing; their age is that of the wall clock.
  */
 
 import { METRIC_NAME } from '../../analyzer/criteria/custom.ts'
@@ -10,6 +10,7 @@ import type { CustomReading, ReadCustom } from '../../analyzer/custom.ts'
 import type { Value } from '../conditions/expression.ts'
 import { PUSHED_AGE } from '../config/defaults-analysis.ts'
 import { formatDuration } from '../duration.ts'
+import type { Shelf } from '../judge/keeper.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import type { MetricSource } from './source.ts'
 
@@ -48,8 +49,21 @@ export interface PushedQuery {
   readonly sinceMs: number
 }
 
+/** What was pushed for a rollout, safe for JSON. */
+export interface KeptPushed {
+  readonly version: 1
+  readonly metrics: readonly (readonly [name: string, series: Series])[]
+}
+
 export class PushedMetrics {
   readonly #rollouts = new Map<string, Map<string, Series>>()
+  readonly #keep: Shelf<KeptPushed>['keep']
+
+  /** Goes on with what was kept; left out: nothing is. */
+  constructor({ kept, keep }: Shelf<KeptPushed> = { kept: new Map(), keep: () => {} }) {
+    this.#keep = keep
+    for (const [rollout, { metrics }] of kept) this.#rollouts.set(rollout, new Map(metrics))
+  }
 
   /**
    * Keeps values, all or none. Returns null, or why none was kept: a value that is not finite, a name that is
@@ -66,6 +80,7 @@ export class PushedMetrics {
       const samples = [...series[variant], { atMs, value }].slice(-PUSHED_VALUE_LIMIT)
       metrics.set(name, { ...series, [variant]: samples })
     }
+    this.#keep(rollout, { version: 1, metrics: [...metrics] })
     return null
   }
 
@@ -87,7 +102,9 @@ export class PushedMetrics {
   /** Forgets all rollouts but these: those that have ended. */
   keepOnly(running: ReadonlySet<string>): void {
     for (const rollout of this.#rollouts.keys()) {
-      if (!running.has(rollout)) this.#rollouts.delete(rollout)
+      if (running.has(rollout)) continue
+      this.#rollouts.delete(rollout)
+      this.#keep(rollout, null)
     }
   }
 

@@ -3,15 +3,16 @@
  * canary has traffic, and what their outcomes demand of the rollout.
  *
  * An outcome is a demand that the engine takes up when it comes by, rather than a call into it: so an abort is
- * asked for until it is in force, whatever fails meanwhile. Runs live in memory; after a restart they begin anew.
+ * asked for until it is in force, whatever fails meanwhile. After a restart runs go on from their last measurement.
  */
 
-import { isEnded } from '../../analyzer/measure/measure.ts'
+import { isEnded, type MeasureState } from '../../analyzer/measure/measure.ts'
 import { STARVED_COUNT } from '../../analyzer/measure/plan.ts'
 import type { Standing } from '../../analyzer/measure/standing.ts'
 import { readConditions } from '../conditions/condition.ts'
 import type { AnalysisConfig } from '../config/config.ts'
 import type { MetricEntry } from '../config/schema-metric.ts'
+import type { Shelf } from '../judge/keeper.ts'
 import type { Log } from '../log.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import { type MetricFigures, ReadingCounts } from './figures.ts'
@@ -31,10 +32,22 @@ export interface Demand {
   readonly replay: DemandReplay | null
 }
 
+/** The runs of an attempt, safe for JSON. */
+export interface KeptRuns {
+  readonly version: 1
+  readonly attempt: number
+  /** `entry`: as the configuration had it, as text. */
+  readonly runs: readonly (KeptRun & { readonly name: string; readonly entry: string })[]
+}
+
+type KeptRun = Pick<Run, 'demand' | 'isStarved'> & { readonly state: MeasureState }
+
 export interface MetricRunsOptions {
   /** That of the configuration in force. */
   readonly analysis: () => AnalysisConfig
   readonly pushed: PushedMetrics
+  /** Left out: nothing is kept. */
+  readonly shelf?: Shelf<KeptRuns>
   readonly clock: { nowMs(): number }
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
 }
@@ -53,6 +66,8 @@ interface Attempt {
   readonly attemptAtMs: number
   /** By name. */
   readonly runs: Map<string, Run>
+  /** Whether something has been measured since it was kept. */
+  isUnkept: boolean
 }
 
 type Action = MetricEntry['actions']['failure']
@@ -64,11 +79,14 @@ export class MetricRuns {
   /** What still ends. */
   readonly #ending = new Set<Promise<void>>()
   readonly #counts = new ReadingCounts()
+  /** Of an earlier process, until they are gone on with or their rollout is found to have ended. */
+  readonly #kept: Map<string, KeptRuns>
   #analysis: AnalysisConfig
   #providers: Providers
 
   constructor(options: MetricRunsOptions) {
     this.#options = options
+    this.#kept = new Map(options.shelf?.kept)
     this.#analysis = options.analysis()
     this.#providers = new Providers(this.#analysis.servers, options.pushed)
   }
@@ -83,6 +101,7 @@ export class MetricRuns {
       try {
         const { runs } = this.#attemptOf(rollout) ?? this.#begin(rollout)
         for (const one of runs.values()) this.#measure(rollout.id, one)
+        this.#keep(rollout.id)
       } catch (error) {
         this.#options.log.error(`Cannot measure rollout "${rollout.id}"`, { error })
       }
@@ -113,7 +132,8 @@ export class MetricRuns {
 
   /** Resolves when nothing is asked any more. */
   async close(): Promise<void> {
-    this.#forget([])
+    for (const { runs } of this.#attempts.values()) for (const one of runs.values()) this.#stop(one)
+    this.#attempts.clear()
     await Promise.all(this.#ending)
     await this.#providers.close()
   }
@@ -128,24 +148,41 @@ export class MetricRuns {
   }
 
   #begin({ id, route, attempt, attemptAtMs }: RunningRollout): Attempt {
-    const begun: Attempt = { route, rollout: id, attempt, attemptAtMs, runs: new Map() }
+    const kept = this.#kept.get(id)
+    this.#kept.delete(id)
+    const earlier = kept?.attempt === attempt ? kept.runs : []
+    const begun: Attempt = {
+      route,
+      rollout: id,
+      attempt,
+      attemptAtMs,
+      runs: new Map(),
+      isUnkept: false,
+    }
     this.#attempts.set(id, begun)
-    this.#enter(begun, new Map())
+    this.#enter(begun, earlier)
     return begun
   }
 
   /** Gives an attempt the metrics of the configuration; `earlier` are gone on with where they are the same. */
-  #enter(attempt: Attempt, earlier: ReadonlyMap<string, Run>): void {
+  #enter(attempt: Attempt, earlier: KeptRuns['runs']): void {
     attempt.runs.clear()
     for (const entry of this.#analysis.metrics) {
       const { name } = entry.plan
-      const before = earlier.get(name)
-      const same = before !== undefined && textOf(before.entry) === textOf(entry) ? before : null
-      attempt.runs.set(name, this.#open(attempt, entry, same))
+      const same = earlier.find((one) => one.name === name && one.entry === textOf(entry))
+      attempt.runs.set(name, this.#open(attempt, entry, same ?? null))
     }
   }
 
-  #open(attempt: Attempt, entry: MetricEntry, before: Run | null): Run {
+  #keep(rollout: string): void {
+    const attempt = this.#attempts.get(rollout)
+    if (attempt?.isUnkept !== true) return
+    attempt.isUnkept = false
+    const kept = { version: 1, attempt: attempt.attempt, runs: runsOf(attempt) } as const
+    this.#options.shelf?.keep(rollout, kept)
+  }
+
+  #open(attempt: Attempt, entry: MetricEntry, before: KeptRun | null): Run {
     const { clock, log } = this.#options
     const run = new MetricRun({
       plan: entry.plan,
@@ -153,9 +190,12 @@ export class MetricRuns {
       source: this.#providers.sourceOf(entry.provider, attempt),
       clock,
       onNews: (news) => this.#hear(attempt.rollout, opened, news),
-      onReading: (reading) => this.#counts.add(entry.plan.name, reading),
+      onReading: (reading) => {
+        attempt.isUnkept = true
+        this.#counts.add(entry.plan.name, reading)
+      },
       log,
-      ...(before !== null && { state: before.run.state }),
+      ...(before !== null && { state: before.state }),
     })
     const opened: Run = {
       entry,
@@ -216,18 +256,24 @@ export class MetricRuns {
     const providers = this.#providers
     this.#providers = new Providers(analysis.servers, this.#options.pushed)
     for (const attempt of this.#attempts.values()) {
-      const earlier = new Map(attempt.runs)
-      this.#enter(attempt, earlier)
-      for (const one of earlier.values()) this.#stop(one)
+      const earlier = [...attempt.runs.values()]
+      this.#enter(attempt, runsOf(attempt))
+      for (const one of earlier) this.#stop(one)
     }
     this.#end(providers.close())
   }
 
   #forget(running: readonly RunningRollout[]): void {
     const attempts = new Map(running.map(({ id, attempt }) => [id, attempt]))
+    for (const rollout of this.#kept.keys()) {
+      if (attempts.has(rollout)) continue
+      this.#kept.delete(rollout)
+      this.#options.shelf?.keep(rollout, null)
+    }
     for (const { rollout, attempt, runs } of this.#attempts.values()) {
       if (attempts.get(rollout) === attempt) continue
       this.#attempts.delete(rollout)
+      this.#options.shelf?.keep(rollout, null)
       for (const one of runs.values()) this.#stop(one)
     }
   }
@@ -243,6 +289,16 @@ export class MetricRuns {
       .finally(() => void this.#ending.delete(done))
     this.#ending.add(done)
   }
+}
+
+function runsOf({ runs }: Attempt): KeptRuns['runs'] {
+  return [...runs].map(([name, { entry, run, demand, isStarved }]) => ({
+    name,
+    entry: textOf(entry),
+    state: run.state,
+    demand,
+    isStarved,
+  }))
 }
 
 function replayOf({ entry: { plan, conditions }, run: { last } }: Run): DemandReplay | null {

@@ -2,9 +2,11 @@
  * What is done at once: what the evidence has decided, and what the outcomes of metrics demand.
  *
  * An abort goes before a pause. Each pause is done once, since whoever resumes has seen why; a pause of what is paused
- * already waits until that is over, so that its reason is heard too.
+ * already waits until that is over, so that its reason is heard too. What has been done is kept over a restart, lest it pause
+ * again what somebody has resumed.
  */
 
+import type { Shelf } from '../judge/keeper.ts'
 import type { Judge } from '../judge/judge.ts'
 import type { MetricRuns } from '../providers/runs.ts'
 import type { RunningRollout } from './book.ts'
@@ -19,18 +21,32 @@ export interface Alarm {
   readonly event: Extract<RolloutEvent, { type: 'alarm' }>
 }
 
+/** Keys of what has been done for a rollout, safe for JSON. */
+export interface KeptAlarms {
+  readonly version: 1
+  readonly raised: readonly string[]
+}
+
 export interface AlarmsOptions {
+  /** Left out: nothing is kept. */
+  readonly shelf?: Shelf<KeptAlarms> | undefined
   readonly evidence: Pick<Judge, 'decision'>
   readonly metrics: readonly Measuring[]
 }
 
+/** Keys that are remembered of a rollout; a provider that fails and heals makes a new one each time. */
+const RAISED_LIMIT = 256
+
 export class Alarms {
   readonly #options: AlarmsOptions
-  /** Keys of what has been done. */
-  readonly #raised = new Set<string>()
+  /** Keys of what has been done, by rollout. */
+  readonly #raised = new Map<string, ReadonlySet<string>>()
 
   constructor(options: AlarmsOptions) {
     this.#options = options
+    for (const [rollout, { raised }] of options.shelf?.kept ?? []) {
+      this.#raised.set(rollout, new Set(raised))
+    }
   }
 
   /** The most urgent one; null where there is none, and where the canary has no traffic. */
@@ -42,9 +58,22 @@ export class Alarms {
     return alarms.find(({ event }) => event.action === 'abort') ?? alarms[0] ?? null
   }
 
-  /** An alarm is being done. */
-  raised({ key }: Alarm): void {
-    this.#raised.add(key)
+  /** An alarm of a rollout is being done. */
+  raised({ id }: RunningRollout, { key }: Alarm): void {
+    const raised = [...(this.#raised.get(id) ?? []), key].slice(-RAISED_LIMIT)
+    this.#raised.set(id, new Set(raised))
+    this.#options.shelf?.keep(id, { version: 1, raised })
+  }
+
+  /** Forgets all rollouts but these: those that have ended. */
+  keepOnly(running: readonly RunningRollout[]): void {
+    if (this.#raised.size === 0) return
+    const ids = new Set(running.map(({ id }) => id))
+    for (const rollout of this.#raised.keys()) {
+      if (ids.has(rollout)) continue
+      this.#raised.delete(rollout)
+      this.#options.shelf?.keep(rollout, null)
+    }
   }
 
   #ruling(rollout: RunningRollout, atMs: number): readonly Alarm[] {
@@ -70,8 +99,9 @@ export class Alarms {
     })
   }
 
-  #isIdle({ phase }: RunningRollout, { key, event }: Alarm): boolean {
-    return event.action === 'pause' && (phase === 'paused' || this.#raised.has(key))
+  #isIdle({ id, phase }: RunningRollout, { key, event }: Alarm): boolean {
+    if (event.action !== 'pause') return false
+    return phase === 'paused' || this.#raised.get(id)?.has(key) === true
   }
 }
 

@@ -11,7 +11,7 @@ import { CodedError } from '../coded-error.ts'
 import type { Config } from '../config/config.ts'
 import type { JournalEntry, Store, StoredState } from '../store/contract.ts'
 import { eventOf, isEnded, isReached } from './actions.ts'
-import { Alarms, type Measuring } from './alarms.ts'
+import { Alarms, type KeptAlarms, type Measuring } from './alarms.ts'
 import { Book, type RunningRollout } from './book.ts'
 import { type Change, changeOf, changesOf, stableChange } from './change.ts'
 import type {
@@ -28,6 +28,7 @@ import type {
 } from './engine.ts'
 import { type Beside, type Finding, judgeWindow } from './guard.ts'
 import type { Judge } from '../judge/judge.ts'
+import type { Shelf } from '../judge/keeper.ts'
 import { Ledger } from './ledger.ts'
 import type { Log } from '../log.ts'
 import { type PushedMetrics, readCustomOf } from '../providers/pushed.ts'
@@ -46,6 +47,8 @@ export interface EngineOptions {
   readonly evidence?: Pick<Judge, 'opinion' | 'decision'>
   /** What is measured beside it; left out: nothing. */
   readonly metrics?: readonly Measuring[]
+  /** What has been done about them; left out: it is forgotten with the process. */
+  readonly alarms?: Shelf<KeptAlarms>
   /** What was pushed; left out: nobody can push. */
   readonly pushed?: Pick<PushedMetrics, 'newest'>
   readonly config: Config
@@ -86,7 +89,7 @@ class Controller implements Engine {
     this.#options = options
     this.#config = options.config
     this.#book = new Book(stored)
-    this.#alarms = new Alarms({ evidence, metrics })
+    this.#alarms = new Alarms({ evidence, metrics, shelf: options.alarms })
     const opinion = (rollout: RunningRollout) => evidence.opinion(rollout)
     const readCustom = readCustomOf(options.pushed)
     const standings = (rollout: RunningRollout) =>
@@ -146,6 +149,7 @@ class Controller implements Engine {
   }
 
   tick(): void {
+    this.#alarms.keepOnly(this.#book.running())
     if (this.#stopping !== null || this.#isTicking || !this.#isAnythingDue()) return
     this.#isTicking = true
     this.#take('urgent', () => this.#onTick())
@@ -275,7 +279,7 @@ class Controller implements Engine {
       const judged = this.#watch.isDue(rollout, nowMs) ? this.#watch.judge(rollout, nowMs) : null
       const alarm = this.#alarms.due(rollout, nowMs)
       const events: RolloutEvent[] = [alarm?.event ?? null, judged].filter((each) => each !== null)
-      if (alarm !== null) this.#alarms.raised(alarm)
+      if (alarm !== null) this.#alarms.raised(rollout, alarm)
       if (this.#isOver(rollout, nowMs)) events.push({ type: 'deadline', atMs: nowMs })
       return this.#changes(rollout, events)
     })

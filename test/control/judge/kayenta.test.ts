@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { BIN_COUNT, binIndex } from '../../../src/analyzer/histogram.ts'
 import type { WindowCounts } from '../../../src/analyzer/window.ts'
 import { Analysis } from '../../../src/control/config/schema-analysis.ts'
-import { KayentaBench } from '../../../src/control/judge/kayenta.ts'
+import { KayentaBench, type KeptPoints } from '../../../src/control/judge/kayenta.ts'
+import { replayDemand } from '../../../src/control/providers/replay.ts'
 import type { RunningRollout } from '../../../src/control/rollout/book.ts'
 import type { EvidenceOf } from '../../../src/control/rollout/engine.ts'
 import type { Rollout } from '../../../src/control/rollout/state.ts'
@@ -34,13 +35,27 @@ class Bench {
   readonly opened: (EvidenceOf & { isOpen: boolean })[] = []
   readonly said: string[] = []
   readonly bench: KayentaBench
+  /** What it has kept. */
+  readonly kept = new Map<string, KeptPoints>()
 
-  constructor(kayenta: object = {}, judge = 'kayenta') {
+  /** `earlier`: what another has kept. */
+  constructor(
+    kayenta: object = {},
+    judge = 'kayenta',
+    earlier: ReadonlyMap<string, KeptPoints> = new Map(),
+  ) {
     this.settings = Analysis.parse({ judge, kayenta: { points: 5, ...kayenta } }).judge
     const random = seededRandom(3)
     const say = (message: string) => void this.said.push(message)
     this.bench = new KayentaBench({
       settings: () => this.settings,
+      shelf: {
+        kept: earlier,
+        keep: (rollout, points) => {
+          if (points === null) this.kept.delete(rollout)
+          else this.kept.set(rollout, JSON.parse(JSON.stringify(points)) as KeptPoints)
+        },
+      },
       clock: { nowMs: () => this.nowMs },
       log: { warn: say, error: say },
       openEvidence: (of) => {
@@ -100,6 +115,27 @@ test('a canary that is worse is told of, and pauses the rollout', () => {
   house.pass(3)
   expect(house.bench.demands(ROLLOUT)).toMatchObject([{ id: 'kayenta/5' }])
   expect(house.bench.standings(ROLLOUT)).toMatchObject([{ state: 'fail' }])
+})
+
+test('after a restart it goes on with its points and with what it demanded', () => {
+  const first = new Bench()
+  first.canary = { errorRatio: 0.2, aroundUs: 30_000 }
+  first.pass(4)
+  const second = new Bench({}, 'kayenta', first.kept)
+  second.canary = first.canary
+  expect(second.bench.standings(ROLLOUT)[0]?.sentence).toContain('4 of the 5 points')
+  second.pass(1)
+  const demands = second.bench.demands(ROLLOUT)
+  expect(demands).toMatchObject([{ id: 'kayenta/5', replay: { kind: 'kayenta', pointCount: 5 } }])
+  expect(replayDemand(demands[0]!.replay!).sentence).toBe(demands[0]!.sentence)
+  const third = new Bench({}, 'kayenta', second.kept)
+  third.pass(0)
+  expect(third.bench.demands(ROLLOUT)).toEqual(demands)
+  third.bench.tick([])
+  expect(third.kept.size).toBe(0)
+  const other = new Bench({ points: 6 }, 'kayenta', second.kept)
+  other.pass(0)
+  expect(other.bench.standings(ROLLOUT)[0]?.sentence).toContain('0 of the 6 points')
 })
 
 test('it says so alone, or takes back, where the configuration says that', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  type KeptPushed,
   PUSHED_NAME_LIMIT,
   PUSHED_ROLLOUT_LIMIT,
   PUSHED_VALUE_LIMIT,
@@ -93,4 +94,20 @@ test('a metric over pushed values reads those of its window', async () => {
   const { signal } = new AbortController()
   expect(await source(6_000, signal)).toEqual([2])
   expect(await source(9_000, signal)).toEqual([])
+})
+
+test('what was pushed is gone on with after a restart, until the rollout has ended', () => {
+  const kept = new Map<string, KeptPushed>()
+  const keep = (rollout: string, values: KeptPushed | null) => {
+    if (values === null) kept.delete(rollout)
+    else kept.set(rollout, JSON.parse(JSON.stringify(values)) as KeptPushed)
+  }
+  const first = new PushedMetrics({ kept: new Map(), keep })
+  first.push('r', [value({ value: 1 }), value({ value: 2, variant: 'stable' })], 0)
+  first.push('r', [value({ value: 3 })], 1)
+  const next = new PushedMetrics({ kept: new Map(kept), keep })
+  expect(next.values(QUERY)).toEqual([1, 3])
+  expect(next.newest({ ...QUERY, variant: 'stable' }, 1)).toEqual({ value: 2 })
+  next.keepOnly(new Set())
+  expect(kept.size).toBe(0)
 })

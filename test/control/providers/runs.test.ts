@@ -5,7 +5,7 @@ import { NamedFiles } from '../../../src/control/config/named-files.ts'
 import { Analysis } from '../../../src/control/config/schema-analysis.ts'
 import { toServer } from '../../../src/control/config/servers.ts'
 import { PushedMetrics } from '../../../src/control/providers/pushed.ts'
-import { MetricRuns } from '../../../src/control/providers/runs.ts'
+import { type KeptRuns, MetricRuns } from '../../../src/control/providers/runs.ts'
 import type { RunningRollout } from '../../../src/control/rollout/book.ts'
 import type { Rollout, RolloutEvent } from '../../../src/control/rollout/state.ts'
 import { transition } from '../../../src/control/rollout/transition.ts'
@@ -34,13 +34,23 @@ class Bench {
   readonly said: string[] = []
   readonly pushed = new PushedMetrics()
   readonly runs: MetricRuns
+  /** What it has kept. */
+  readonly kept = new Map<string, KeptRuns | null>()
 
-  constructor(written: unknown) {
+  /** `earlier`: what another has kept. */
+  constructor(written: unknown, earlier: ReadonlyMap<string, KeptRuns | null> = new Map()) {
     this.analysis = analysisOf(written)
     const say = (level: string) => (message: string) => void this.said.push(`${level}: ${message}`)
     this.runs = new MetricRuns({
       analysis: () => this.analysis,
       pushed: this.pushed,
+      shelf: {
+        kept: new Map([...earlier].flatMap(([id, runs]) => (runs === null ? [] : [[id, runs]]))),
+        keep: (rollout, runs) => {
+          const text = JSON.stringify(runs)
+          this.kept.set(rollout, JSON.parse(text) as KeptRuns | null)
+        },
+      },
       clock: { nowMs: () => this.nowMs },
       log: { info: say('info'), warn: say('warn'), error: say('error') },
     })
@@ -188,6 +198,62 @@ describe('a provider', () => {
       ],
       errors: [{ metric: 'success-rate', kind: 'status', count: 1 }],
     })
+  })
+})
+
+describe('after a restart', () => {
+  const metrics = [{ ...PUSHED, failureLimit: 1 }]
+
+  /** Has failed once, and is allowed to. */
+  async function failedOnce(): Promise<Bench> {
+    const bench = new Bench({ metrics })
+    bench.push(90)
+    await bench.measure(ROLLOUT, 0)
+    await bench.measure(ROLLOUT, 0)
+    expect(bench.runs.demands(ROLLOUT)).toEqual([])
+    return bench
+  }
+
+  test('failures are counted on', async () => {
+    const first = await failedOnce()
+    await first.runs.close()
+    const next = new Bench({ metrics }, first.kept)
+    next.push(90)
+    await next.measure(ROLLOUT, 2_000)
+    expect(next.runs.demands(ROLLOUT)[0]?.sentence).toContain(
+      'conversion fails: 2 of 2 measurements failed, 1 allowed',
+    )
+  })
+
+  test('what was demanded still is', async () => {
+    const first = await failedOnce()
+    await first.measure(ROLLOUT, 2_000)
+    await first.measure(ROLLOUT, 2_100)
+    const demands = first.runs.demands(ROLLOUT)
+    expect(demands).toHaveLength(1)
+    const next = new Bench({ metrics }, first.kept)
+    next.runs.tick([ROLLOUT])
+    expect(next.runs.demands(ROLLOUT)).toEqual(demands)
+  })
+
+  test.for<[what: string, written: unknown, rollout: RunningRollout]>([
+    ['another attempt', { metrics }, live({ ...ROLLOUT, attempt: 2 })],
+    ['another metric of that name', { metrics: [{ ...metrics[0], interval: '2s' }] }, ROLLOUT],
+  ])('%s begins anew', async ([, written, rollout]) => {
+    const first = await failedOnce()
+    const next = new Bench(written, first.kept)
+    next.runs.tick([rollout])
+    expect(next.runs.standings(rollout)[0]?.sentence).toContain('0 succeeded, 0 failed')
+  })
+
+  test('what has ended is forgotten, also where it ended before', async () => {
+    const first = await failedOnce()
+    first.runs.tick([])
+    expect(first.kept).toEqual(new Map([['shop-1', null]]))
+    const second = await failedOnce()
+    const next = new Bench({ metrics }, second.kept)
+    next.runs.tick([])
+    expect(next.kept).toEqual(new Map([['shop-1', null]]))
   })
 })
 

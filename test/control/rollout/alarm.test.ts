@@ -6,11 +6,12 @@ import type { Action } from '../../../src/analyzer/guard/config.ts'
 import { createGuard, type GuardPlan } from '../../../src/analyzer/guard/guard.ts'
 import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
 import type { Opinion, Ruling } from '../../../src/control/judge/judge.ts'
+import type { KeptAlarms } from '../../../src/control/rollout/alarms.ts'
 import type { RunningRollout } from '../../../src/control/rollout/book.ts'
 import type { Rollout, RolloutEvent } from '../../../src/control/rollout/state.ts'
 import { transition } from '../../../src/control/rollout/transition.ts'
 import { PLAN, started } from './fixtures.ts'
-import { abort, caller, type House, M, newHouse, resume, retry, S, STORE_FAULT } from './house.ts'
+import { abort, caller, House, M, newHouse, resume, retry, S, STORE_FAULT } from './house.ts'
 
 const GUARD_PLAN: GuardPlan = { tickMs: 100, horizonMs: 1_000, stepCount: 0 }
 const EVIDENCE: GuardEvidence = createGuard(STANDARD_GUARD, GUARD_PLAN).evidence()
@@ -115,6 +116,30 @@ describe('the engine', () => {
     await house.engine.act('shop-1', resume, caller)
     await house.pass(300)
     expect(house.engine.find('shop-1')?.phase).toBe('progressing')
+  })
+
+  test('pauses once also over a restart, and forgets what has ended', async () => {
+    const kept = new Map<string, KeptAlarms>()
+    const keep = (rollout: string, alarms: KeptAlarms | null) => {
+      if (alarms === null) kept.delete(rollout)
+      else kept.set(rollout, alarms)
+    }
+    const bench = new Bench()
+    const alarms = { kept: new Map(), keep }
+    const house = await newHouse({ evidence: bench, alarms })
+    await house.start(plan)
+    bench.action = 'pause'
+    await house.pass(300)
+    await house.engine.act('shop-1', resume, caller)
+    await house.engine.stop()
+    const shelf = { kept: new Map(kept), keep }
+    const next = await new House(house.store).open({ evidence: bench, alarms: shelf })
+    await next.pass(300)
+    expect(next.engine.find('shop-1')?.phase).toBe('progressing')
+    expect(kept.size).toBe(1)
+    await next.engine.act('shop-1', abort, caller)
+    await next.pass(100)
+    expect(kept.size).toBe(0)
   })
 
   test('does nothing about a warning', async () => {
