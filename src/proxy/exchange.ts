@@ -14,7 +14,8 @@
 import { Assignment } from './assignment.ts'
 import { AGAIN, Attempts, NOTHING, ON_STABLE, type Setback } from './attempt/attempts.ts'
 import type { ThreadContext } from './context.ts'
-import { Hedge, type HedgeOwner } from './attempt/hedge.ts'
+import type { Hedge } from './attempt/hedge.ts'
+import { Hedging, type HedgingOwner } from './attempt/hedging.ts'
 import { Deadline } from './deadline.ts'
 import type { Downstream } from './downstream.ts'
 import {
@@ -27,18 +28,19 @@ import {
   type UpstreamFailure,
 } from './failure.ts'
 import { Flow } from './flow.ts'
-import { forwardingLines } from './forwarding.ts'
 import { grpcTimeoutMs } from './grpc.ts'
-import { BY_LENGTH, NO_BODY } from './http1/framing.ts'
+import { NO_BODY } from './http1/framing.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { matchRoute } from './match.ts'
 import { Outcome, type Why } from './outcome.ts'
-import { MirroredRequest } from './mirror.ts'
-import type { CompiledErrors, CompiledMirror, CompiledRoute } from './table.ts'
+import { Copying } from './mirror.ts'
+import { Outgoing } from './outgoing.ts'
+import type { CompiledRoute } from './table.ts'
 import { drainDeadlineMs, isLeaving } from './tunnel.ts'
+import type { Endpoint } from './upstream/endpoint.ts'
 import { ALWAYS, NEVER, type Upstream } from './upstream/upstream.ts'
-import { isLoop, viaLine } from './via.ts'
+import { isLoop } from './via.ts'
 
 const IDLE = 0
 /** Waits for an upstream connection; nothing was sent. */
@@ -52,25 +54,13 @@ const STREAMING = 4
 /** Bytes go both ways; the request is counted already. */
 const TUNNEL = 5
 
-export class Exchange implements HedgeOwner {
-  method = ''
-  target = ''
-  bodyKind = NO_BODY
-  contentLength = 0
-  isUpgrade = false
-  takesTrailers = false
-  isRequestDone = false
-
+export class Exchange extends Outgoing implements HedgingOwner {
   readonly #context: ThreadContext
   readonly #downstream: Downstream
   readonly #assignment: Assignment
   readonly #attempts: Attempts
-  /** Of a request that is sent twice. */
-  #hedge: Hedge | null = null
-  #hedgeTimer: NodeJS.Timeout | null = null
-  /** The request's copy, until the request itself is answered. */
-  #copy: MirroredRequest | null = null
-  #isMirrored = false
+  readonly #hedging: Hedging
+  readonly #copying: Copying
   readonly #outcome: Outcome
   readonly #deadline: Deadline
   readonly #flow: Flow
@@ -81,19 +71,19 @@ export class Exchange implements HedgeOwner {
   /** Monotonic milliseconds until which this try may go unanswered; the deadline may come earlier. */
   #answerByMs = 0
   #isGrpc = false
-  /** The client takes any answer 2xx for a tunnel (RFC 8441 section 5). */
-  #isConnect = false
-  #lines = ''
   /** The client keeps its body back until the upstream has said 100. */
   #awaitsContinue = false
   /** The upstream's half of a tunnel has ended. */
   #isAnswerDone = false
 
   constructor(context: ThreadContext, downstream: Downstream) {
+    super()
     this.#context = context
     this.#downstream = downstream
     this.#assignment = new Assignment(context)
     this.#attempts = new Attempts(context, this.#assignment)
+    this.#hedging = new Hedging(context, this)
+    this.#copying = new Copying(context)
     this.#outcome = new Outcome(context)
     this.#deadline = new Deadline(context)
     this.#flow = new Flow(downstream, this.#deadline.pace)
@@ -117,14 +107,8 @@ export class Exchange implements HedgeOwner {
     return this.#phase >= SENDING && !this.isRequestDone
   }
 
-  /** The field lines as they go to whatever upstream. */
-  get plainLines(): string {
-    return this.#lines
-  }
-
-  /** The field lines that go to the upstream, with what it is told of the variant. */
   get lines(): string {
-    return this.#lines + this.#assignment.variant.lines
+    return this.plainLines + this.#assignment.variant.lines
   }
 
   /** Starts a request whose head has just been parsed; may end it at once with an answer of our own. */
@@ -147,20 +131,12 @@ export class Exchange implements HedgeOwner {
     const { peer } = this.#downstream
     const { via } = this.#context.table
     this.#assignment.begin(route, head, peer)
-    this.target = head.target
-    this.bodyKind = head.bodyKind
-    this.contentLength = head.contentLength
-    this.isUpgrade = head.isUpgrade
-    this.takesTrailers = head.takesTrailers
-    this.#isConnect = head.isUpgrade && head.isHttp2
-    this.isRequestDone =
-      head.bodyKind === NO_BODY || (head.bodyKind === BY_LENGTH && head.contentLength === 0)
+    this.takeHead(head, peer, via)
     this.#attempts.begin(head)
-    this.#isMirrored = false
+    this.#copying.begin()
     this.#mayResend = true
     this.#awaitsContinue = head.expectsContinue
     this.#flow.begin()
-    this.#lines = head.keptLines(peer.isTrusted) + forwardingLines(peer, head) + viaLine(via, head)
     const timeout = head.isGrpc ? head.find('grpc-timeout') : null
     // Only over HTTP/2 is it gRPC; otherwise anybody could ask for all the time there is.
     this.#deadline.begin(grpcTimeoutMs(timeout), head.isGrpc && head.isHttp2)
@@ -219,39 +195,16 @@ export class Exchange implements HedgeOwner {
     this.#phase = this.isRequestDone ? WAITING : SENDING
     if (this.isRequestDone || this.#awaitsContinue) this.#awaitAnswer()
     else this.#deadline.armStall()
-    if (route.mirror !== null && !this.#isMirrored) this.#mirror(route.mirror, route.errors)
-    if (this.#attempts.mayHedge && this.bodyKind === NO_BODY) this.#armHedge(route.hedgeMs!)
+    if (route.mirror !== null) this.#copying.start(this, route)
+    if (this.#attempts.mayHedge && this.bodyKind === NO_BODY) this.#hedging.arm(route.hedgeMs!)
   }
 
-  /** What is sent is copied, once, where the route says so. */
-  #mirror(mirror: CompiledMirror, errors: CompiledErrors): void {
-    this.#isMirrored = true
-    if (this.isUpgrade || !mirror.methods.has(this.method)) return
-    if (this.#context.random() >= mirror.share) return
-    const copy = new MirroredRequest(this.#context, this, { mirror, errors })
-    this.#copy = copy
-    if (this.isRequestDone) copy.send()
+  secondEndpoint(): Endpoint | null {
+    return this.#phase === WAITING ? this.#attempts.second() : null
   }
 
-  #armHedge(afterMs: number): void {
-    this.#cancelHedge()
-    this.#hedgeTimer = setTimeout(() => {
-      this.#hedgeTimer = null
-      try {
-        this.#sendTwice()
-      } catch (error) {
-        this.#context.report(error)
-      }
-    }, afterMs)
-  }
-
-  #sendTwice(): void {
-    const endpoint = this.#phase === WAITING ? this.#attempts.second() : null
-    if (endpoint === null) return
-    const hedge = new Hedge(this.#context, this, endpoint)
-    this.#hedge = hedge
-    if (hedge.begin()) this.#outcome.countHedge()
-    else this.#hedge = null
+  onHedge(): void {
+    this.#outcome.countHedge()
   }
 
   takesStatus(status: number): boolean {
@@ -260,29 +213,20 @@ export class Exchange implements HedgeOwner {
 
   onHedgeAnswer(hedge: Hedge): void {
     this.#outcome.countHedgeWon()
+    this.#hedging.take()
     this.#takeHedge(hedge)
   }
 
   onHedgeOver(): void {
-    this.#hedge = null
+    this.#hedging.take()
   }
 
   /** The first try is given up for the second. */
   #takeHedge(hedge: Hedge): void {
     const first = this.#upstream
-    this.#hedge = null
     this.#upstream = hedge.take()
     this.#attempts.adopt(hedge.endpoint, hedge.startMs)
     first?.close()
-  }
-
-  /** The first try has an answer, or nobody waits any more. */
-  #cancelHedge(): void {
-    if (this.#hedgeTimer !== null) clearTimeout(this.#hedgeTimer)
-    this.#hedgeTimer = null
-    const hedge = this.#hedge
-    this.#hedge = null
-    hedge?.giveUp()
   }
 
   /** The head, and what has come of the body. */
@@ -313,7 +257,7 @@ export class Exchange implements HedgeOwner {
   onRequestData(bytes: Buffer, start: number, end: number): void {
     const upstream = this.#upstream
     if (this.#phase < STREAMING) this.#attempts.kept.keep(bytes, start, end)
-    if (this.#copy !== null) this.#copy.body.keep(bytes, start, end)
+    this.#copying.keep(bytes, start, end)
     if (upstream === null) return
     this.#awaitsContinue = false
     this.#onRequestMoved(end - start)
@@ -334,18 +278,12 @@ export class Exchange implements HedgeOwner {
     if (this.isRequestDone) return
     this.isRequestDone = true
     this.#attempts.kept.keepTrailers(trailers)
-    if (this.#copy !== null) this.#endCopy(this.#copy, trailers)
+    this.#copying.endBody(trailers)
     this.#upstream?.sendEnd(trailers)
     if (this.#phase === TUNNEL) return this.#settleTunnel()
     if (this.#phase !== SENDING) return
     this.#phase = WAITING
     this.#awaitAnswer()
-  }
-
-  #endCopy(copy: MirroredRequest, trailers: string): void {
-    copy.isRequestDone = true
-    copy.body.keepTrailers(trailers)
-    copy.send()
   }
 
   /** Writes what has gathered for the upstream. */
@@ -385,14 +323,14 @@ export class Exchange implements HedgeOwner {
   }
 
   onResponseHead(head: ResponseHead): void {
-    if (this.#isConnect && head.status < 300) return this.onRequestFault('notSwitched')
+    if (this.isConnect && head.status < 300) return this.onRequestFault('notSwitched')
     this.#attempts.noteAnswer(head.status)
     if (this.#assignment.variant.tries.setbacks[head.status] === 1 && this.#isNotLast(head)) return
-    if (this.#hedgeTimer !== null || this.#hedge !== null) this.#cancelHedge()
+    this.#hedging.cancel()
     this.#attempts.kept.drop()
     this.#phase = STREAMING
     this.#outcome.noteHead(head)
-    this.#copy?.noteAnswer(head.status, this.#attempts.latencyUs)
+    this.#copying.noteAnswer(head.status, this.#attempts.latencyUs)
     if (head.isEventStream) this.#deadline.allowSilence()
     this.#deadline.armStall()
     this.#downstream.sendHead(head, this.#extraLines(head))
@@ -476,9 +414,10 @@ export class Exchange implements HedgeOwner {
   /** `status`: of an answer that is not passed on then. Returns false where this was the last try. */
   #tryElsewhere(setback: Setback, status = 0): boolean {
     if (this.#phase >= STREAMING) return false
-    if (this.#hedge !== null) {
+    const hedge = this.#hedging.take()
+    if (hedge !== null) {
       this.#attempts.close(setback.failure)
-      this.#takeHedge(this.#hedge)
+      this.#takeHedge(hedge)
       this.#awaitAnswer()
       return true
     }
@@ -668,7 +607,7 @@ export class Exchange implements HedgeOwner {
     const { route, variant, setCookieLine } = this.#assignment
     this.#outcome.start(route, variant, null)
     this.#outcome.answer(failure.status, why)
-    this.#copy?.noteAnswer(failure.status, this.#attempts.latencyUs)
+    this.#copying.noteAnswer(failure.status, this.#attempts.latencyUs)
     this.#end()
     this.#tell(failure, setCookieLine)
   }
@@ -704,8 +643,8 @@ export class Exchange implements HedgeOwner {
   #end(): void {
     this.#phase = IDLE
     this.#deadline.clear()
-    this.#copy = null
+    this.#copying.end()
     this.#attempts.cancelWait()
-    this.#cancelHedge()
+    this.#hedging.cancel()
   }
 }

@@ -19,9 +19,10 @@ import {
 import { NO_BODY } from './http1/framing.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { methodIndex } from './method.ts'
-import type { CompiledErrors, CompiledMirror } from './table.ts'
+import type { Outgoing } from './outgoing.ts'
+import type { CompiledErrors, CompiledMirror, CompiledRoute } from './table.ts'
 import type { AttemptResult, Endpoint } from './upstream/endpoint.ts'
-import type { OutgoingRequest, Upstream, UpstreamUser } from './upstream/upstream.ts'
+import type { Upstream, UpstreamUser } from './upstream/upstream.ts'
 
 /** Copies of one thread at a time. */
 const MIRROR_LIMIT = 128
@@ -29,8 +30,56 @@ const MIRROR_LIMIT = 128
 /** A copy whose answer takes more than that many times as long as the request's is slower. */
 const SLOWER = 2
 
+/** The copy of an exchange's present request, where there is one. */
+export class Copying {
+  readonly #context: ThreadContext
+  /** Until the request is over; the copy itself may go on. */
+  #copy: MirroredRequest | null = null
+  #isDecided = false
+
+  constructor(context: ThreadContext) {
+    this.#context = context
+  }
+
+  /** A request begins. */
+  begin(): void {
+    this.#isDecided = false
+  }
+
+  /** It is on its way: it is copied, once, where the route says so. */
+  start(request: Outgoing, { mirror, errors }: CompiledRoute): void {
+    if (this.#isDecided || mirror === null) return
+    this.#isDecided = true
+    if (request.isUpgrade || !mirror.methods.has(request.method)) return
+    if (this.#context.random() >= mirror.share) return
+    this.#copy = new MirroredRequest(this.#context, request, { mirror, errors })
+    if (request.isRequestDone) this.#copy.send()
+  }
+
+  keep(bytes: Buffer, start: number, end: number): void {
+    this.#copy?.body.keep(bytes, start, end)
+  }
+
+  endBody(trailers: string): void {
+    const copy = this.#copy
+    if (copy === null) return
+    copy.body.keepTrailers(trailers)
+    copy.send()
+  }
+
+  /** The request is answered. `latencyUs`: until the head of the answer. */
+  noteAnswer(status: number, latencyUs: number): void {
+    this.#copy?.noteAnswer(status, latencyUs)
+  }
+
+  /** The request is over. */
+  end(): void {
+    this.#copy = null
+  }
+}
+
 /** One copy, from its decision to its end. */
-export class MirroredRequest implements UpstreamUser {
+class MirroredRequest implements UpstreamUser {
   readonly method: string
   readonly target: string
   readonly lines: string
@@ -56,7 +105,7 @@ export class MirroredRequest implements UpstreamUser {
 
   constructor(
     context: ThreadContext,
-    request: OutgoingRequest & { readonly plainLines: string },
+    request: Outgoing,
     to: { readonly mirror: CompiledMirror; readonly errors: CompiledErrors },
   ) {
     this.#context = context
