@@ -29,9 +29,8 @@ export async function askGrpc(
 ): Promise<Finding> {
   const socket = await connectTo({ ...target, protocol: 'http2' }, signal)
   const scheme = target.tls === null ? 'http' : 'https'
-  const session = connect(`${scheme}://${formatAddress(target)}`, {
-    createConnection: () => socket,
-  })
+  const authority = formatAddress({ host: target.name, port: target.port })
+  const session = connect(`${scheme}://${authority}`, { createConnection: () => socket })
   try {
     return await call(session, service, signal)
   } finally {

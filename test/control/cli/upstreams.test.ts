@@ -81,10 +81,9 @@ test('upstreams lists every endpoint, what it should get and what it got', async
 
 test('an ejected endpoint says until when, and why', async () => {
   const [shop] = admin.upstreams.upstreams
-  const endpoints = shop!.endpoints.map((endpoint) => ({
-    ...endpoint,
-    health: { ...endpoint.health, status: 'healthy' as const },
-  }))
+  const endpoints = shop!.endpoints.map((endpoint) =>
+    Object.assign(endpoint, { health: { ...endpoint.health, status: 'healthy' } }),
+  )
   admin.upstreams = { upstreams: [{ ...shop!, endpoints }], leaving: [] }
   const { stdout } = await sluice(['upstreams', 'shop-v1'], { env })
   expect(stdout).toMatch(/ {2}ejected until \d\d:\d\d:21: latency {2}/)

@@ -107,7 +107,11 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
       states: [SHOP, IDLE],
       checks: (upstream, id) =>
         upstream === SHOP.name
-          ? { health: SHOP.endpoints[0]!.health!, passedCount: 7, failedCount: id === FIRST ? 0 : 4 }
+          ? {
+              health: SHOP.endpoints[0]!.health!,
+              passedCount: 7,
+              failedCount: id === FIRST ? 0 : 4,
+            }
           : null,
       names: () => new Map(SHOP.names.map((name) => [name.name, name])),
     }),
