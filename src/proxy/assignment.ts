@@ -12,6 +12,7 @@ import { murmur3 } from './bucket.ts'
 import { decide, type PendingFlag } from './cohort/rules.ts'
 import { unitIn } from './cohort/unit.ts'
 import type { ThreadContext } from './context.ts'
+import { PENDING } from './flags/evaluator.ts'
 import type { Peer } from './forwarding.ts'
 import type { RequestHead } from './http1/request-head.ts'
 import type { CompiledRoute, CompiledVariant } from './table.ts'
@@ -45,6 +46,8 @@ export class Assignment implements Choice {
     this.#hasFallenBack = false
     this.forced = forcedVariant(route, head)
     this.decided = null
+    this.isForced = false
+    this.#pending.length = 0
     this.unit = null
     this.setCookieLine = ''
     facts.begin(head, peer)
@@ -53,10 +56,45 @@ export class Assignment implements Choice {
     }
     if (route.rules.length > 0) this.#askRules(route)
     this.variant = chooseVariant(route, this, random)
+    if (!this.isPending) this.#countForced(route)
+  }
+
+  #countForced(route: CompiledRoute): void {
     this.isForced = chosenVariant(route, this) !== null
     if (this.isForced && route.variants.length > 1) {
       this.#context.tally[this.variant.series + SERIES.forced]!++
     }
+  }
+
+  /** Rules ask flags that have not answered yet; until they have, the variant is not decided. */
+  get isPending(): boolean {
+    return this.#pending.length > 0
+  }
+
+  /** Calls back once all flags have answered that were pending; may do so long after the request is gone. */
+  whenKnown(onKnown: () => void): void {
+    const { flags } = this.#context.table
+    let left = this.#pending.length
+    const onOne = (): void => {
+      if (--left === 0) onKnown()
+    }
+    for (const { provider, key } of this.#pending) {
+      flags.whenKnown(provider, key, this.unit ?? '', onOne)
+    }
+  }
+
+  /** Decides by what the flags have answered. The first that names a variant goes before what the other rules said. */
+  settle(): void {
+    const { table, random } = this.#context
+    const subject = { unit: this.unit, attribute: () => null }
+    for (const { provider, key } of this.#pending.splice(0)) {
+      const found = table.flags.evaluate(provider, key, subject)
+      if (found === null || found === PENDING) continue
+      this.decided = found
+      break
+    }
+    this.variant = chooseVariant(this.route, this, random)
+    this.#countForced(this.route)
   }
 
   /** A rule that sends to the canary does nothing while there is none. */
@@ -67,7 +105,6 @@ export class Assignment implements Choice {
       return
     }
     facts.unit = this.unit
-    this.#pending.length = 0
     this.decided = decide(route.rules, facts, {
       flags: table.flags,
       pending: this.#pending,

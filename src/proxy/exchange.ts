@@ -71,6 +71,8 @@ export class Exchange extends Outgoing implements HedgingOwner {
   /** Monotonic milliseconds until which this try may go unanswered; the deadline may come earlier. */
   #answerByMs = 0
   #isGrpc = false
+  /** Tells a request from the ones before it. */
+  #requestCount = 0
   /** The client keeps its body back until the upstream has said 100. */
   #awaitsContinue = false
   /** The upstream's half of a tunnel has ended. */
@@ -122,8 +124,28 @@ export class Exchange extends Outgoing implements HedgingOwner {
     const route = matchRoute(table, head.host, head.target)
     if (route === null) return this.#answerLocally(NO_ROUTE, { ending: 'noRoute' })
     this.#take(head, route)
+    this.#requestCount++
+    if (this.#assignment.isPending) return this.#awaitFlags()
     this.#outcome.follow(this.#assignment)
     this.#attempt(true)
+  }
+
+  /** A flag's provider has to be waited for; it answers within its deadline. */
+  #awaitFlags(): void {
+    const request = this.#requestCount
+    this.#phase = CONNECTING
+    this.#deadline.arm(this.#context.table.timeouts.connectMs)
+    this.#assignment.whenKnown(() => {
+      if (request !== this.#requestCount || this.#phase !== CONNECTING) return
+      try {
+        this.#assignment.settle()
+        this.#outcome.follow(this.#assignment)
+        this.#goOn(true)
+      } catch (error) {
+        this.#context.report(error)
+        this.#failAndDrop('internal')
+      }
+    })
   }
 
   /** Takes what is needed of the head, which is gone after this. */
@@ -155,7 +177,8 @@ export class Exchange extends Outgoing implements HedgingOwner {
    */
   #attempt(mayReuse: boolean): boolean {
     const { table } = this.#context
-    const endpoint = this.#assignment.variant.upstream.choose(this.#attempts.choice)
+    const { upstream: group } = this.#assignment.variant
+    const endpoint = this.#attempts.isHopeless ? null : group.choose(this.#attempts.choice)
     if (endpoint === null) return this.#setBack('unavailable')
     const upstream = endpoint.open(this.#context, this, mayReuse)
     if (upstream === null) return this.#setBack('connectionLimit')

@@ -61,6 +61,22 @@ export class Attempts {
     retry.budget.deposit()
   }
 
+  /**
+   * The canary has no healthy endpoint, and nobody judges it: its share is stable's without asking. While it is judged it is
+   * asked all the same, as stable would be: an answer that was never asked for is no evidence.
+   */
+  get isHopeless(): boolean {
+    const { route, variant } = this.#assignment
+    if (!variant.tries.fallsBack || route.ring !== null || this.#isAskedFor) return false
+    return variant.upstream.isDown
+  }
+
+  /** The client has named the variant: who asks for the canary wants to know what it says. */
+  get #isAskedFor(): boolean {
+    const { forced, variant } = this.#assignment
+    return forced === variant.name
+  }
+
   /** A try begins there. */
   open(endpoint: Endpoint): void {
     this.#endpoint = endpoint
@@ -98,13 +114,12 @@ export class Attempts {
   /** What comes after this; `NOTHING`: the request ends so. */
   after({ failure, retryAfter }: Setback): number {
     const { nowMs, table } = this.#context
-    const { route, variant, isForced } = this.#assignment
+    const { route, variant } = this.#assignment
     const { retry } = route
     if (!this.kept.isWhole) return NOTHING
     const mayBe = failure === null ? this.#isRepeatable : mayTryAgain(failure, this.#isRepeatable)
     if (!mayBe || nowMs - this.#beginMs >= table.timeouts.responseHeadMs) return NOTHING
-    // Who asked for the canary wants to know what it says.
-    if (variant.tries.fallsBack && !isForced) return ON_STABLE
+    if (variant.tries.fallsBack && !this.#isAskedFor) return ON_STABLE
     if (this.#count >= retry.attempts || !mayAskSoon(retryAfter)) return NOTHING
     if (failure !== null && !isWorthRepeating(failure)) return NOTHING
     return retry.budget.withdraw(nowMs) ? AGAIN : NOTHING
