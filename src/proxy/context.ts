@@ -7,7 +7,7 @@ import { AccessLog, type AccessSink } from './access/log.ts'
 import { RetryBudgets } from './attempt/budget.ts'
 import { createBufferPool, type BufferPool } from './buffers.ts'
 import { RequestFacts } from './cohort/facts.ts'
-import { type FlagEvaluator, NO_FLAGS } from './flags/evaluator.ts'
+import { ThreadFlags } from './flags/flags.ts'
 import { RequestHead } from './http1/request-head.ts'
 import { ResponseHead } from './http1/response-head.ts'
 import { type RefusalReport, Refusals } from './refusals.ts'
@@ -24,6 +24,14 @@ export interface ThreadContextOptions {
   readonly tellRefusal?: (report: RefusalReport) => void
   /** Where the access log goes, and its clocks; default: nowhere. */
   readonly access?: AccessSink
+  /** Imports a module of a flag provider; default: as Node does. */
+  readonly load?: (module: string) => Promise<unknown>
+}
+
+/** The default export of a module. */
+async function importDefault(module: string): Promise<unknown> {
+  const exported: { readonly default?: unknown } = await import(module)
+  return exported.default
 }
 
 const NO_ACCESS: AccessSink = { send: () => undefined, nowMs: () => 0, wallMs: () => 0 }
@@ -40,7 +48,7 @@ export class ThreadContext {
   /** This thread's words, see `analyzer/tally.ts`. */
   readonly tally: Uint32Array
   readonly rings: SettlementRings
-  readonly flags: FlagEvaluator = NO_FLAGS
+  readonly flags: ThreadFlags
   readonly buffers: BufferPool = createBufferPool()
   /** Reused by every assignment: of the request that is being assigned. */
   readonly facts: RequestFacts = new RequestFacts(this)
@@ -76,6 +84,12 @@ export class ThreadContext {
     this.endpoints.nowMs = options.nowMs
     this.random = options.random
     this.report = options.report
+    this.flags = new ThreadFlags({
+      nowMs: () => this.nowMs,
+      after: (delayMs, run) => void setTimeout(run, delayMs).unref(),
+      load: options.load ?? importDefault,
+      report: options.report,
+    })
     this.refusals = new Refusals(this, options.tellRefusal ?? (() => undefined))
     this.accessLog = new AccessLog(this, options.access ?? NO_ACCESS)
   }

@@ -8,6 +8,7 @@ import { THREAD } from '../analyzer/tally.ts'
 import type { AccessSink } from './access/log.ts'
 import { ThreadContext } from './context.ts'
 import type { ClientConnection } from './downstream.ts'
+import type { FlagReport } from './flags/flags.ts'
 import { type ClientKeeper, Entrance } from './listener/accept.ts'
 import { type CompiledListener, ListenerCompiler } from './listener/listeners.ts'
 import { OpenListener } from './listener/open-listener.ts'
@@ -41,6 +42,8 @@ export interface ProxyServerOptions {
   readonly originMs?: number
   /** Where the access log goes, and its clocks; default: nowhere. */
   readonly access?: AccessSink
+  /** Hears what came of flags, a few times a second at most; default: nobody does. */
+  readonly tellFlags?: (report: FlagReport) => void
 }
 
 /** That a listener cannot be opened. */
@@ -86,6 +89,7 @@ export class ProxyServer implements ClientKeeper {
 
   /** From now on no request starts by an older snapshot. */
   use(snapshot: Snapshot): void {
+    this.#context.flags.use(snapshot.flags)
     this.#context.use(compileTable(snapshot, this.#context))
     this.#ticking ??= setInterval(() => this.#tick(), TURN_MS / TICKS_PER_TURN)
   }
@@ -178,6 +182,12 @@ export class ProxyServer implements ClientKeeper {
     if (++this.#turnCount % REPORT_TURNS === 0) this.#tellEndpoints()
     this.#context.endpoints.closeIdle(this.#dueMs - this.#context.table.timeouts.upstreamIdleMs)
     this.#context.accessLog.flush()
+    this.#tellFlags()
+  }
+
+  #tellFlags(): void {
+    const told = this.#context.flags.take()
+    if (told !== null) this.#options.tellFlags?.(told)
   }
 
   #tellEndpoints(): void {
@@ -223,5 +233,6 @@ export class ProxyServer implements ClientKeeper {
     for (const listener of this.#listeners) listener.close()
     for (const client of this.#clients) client.destroy()
     this.#context.endpoints.retain(new Set())
+    this.#context.flags.close()
   }
 }

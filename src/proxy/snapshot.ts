@@ -227,6 +227,47 @@ export interface Route {
   readonly salt: string
 }
 
+/** Where flags come from, under the name by which rules ask for them. */
+export interface FlagProvider {
+  readonly name: string
+  /** Which variant a flag means, by its own variants or values. */
+  readonly variants: Readonly<Record<string, string>>
+  readonly source:
+    | {
+        readonly kind: 'flagd'
+        /** JSON that control has tried. */
+        readonly definitions: string
+        /** Of flags in there that a rollout decides. */
+        readonly ramps: readonly FlagRamp[]
+      }
+    | {
+        readonly kind: 'openFeature'
+        /** URL of a module whose default export is a provider, or makes one. */
+        readonly module: string
+        /** JSON for the one that makes it. */
+        readonly options: string
+        readonly deadlineMs: number
+        readonly memoMs: number
+        /** Answers that are kept. */
+        readonly memoLimit: number
+      }
+}
+
+/** A flag whose share is the coin of a rollout. */
+export interface FlagRamp {
+  readonly key: string
+  /** Where the coin itself decides. */
+  readonly route: string
+  readonly salt: string
+  readonly weightBp: number
+}
+
+export interface Flags {
+  readonly providers: readonly FlagProvider[]
+  /** Names in definitions by the attribute of requests that they stand for. */
+  readonly attributes: Readonly<Record<string, string>>
+}
+
 export interface Snapshot {
   readonly version: number
   /** What this process calls itself in Via; like no other's, so that loops are seen. A token. */
@@ -240,4 +281,5 @@ export interface Snapshot {
   readonly tellsRefusals: boolean
   readonly upstreams: readonly Upstream[]
   readonly routes: readonly Route[]
+  readonly flags: Flags
 }

@@ -6,6 +6,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { segment, settleAbandoned } from '../analyzer/tally.ts'
+import type { FlagReport } from './flags/flags.ts'
 import type { RefusalReport } from './refusals.ts'
 import { ListenError, ProxyServer } from './server.ts'
 import type { Listener, Snapshot } from './snapshot.ts'
@@ -46,6 +47,7 @@ export type ThreadMessage =
   | { readonly type: 'access'; readonly lines: string }
   /** About once a second, of endpoints of which something has changed. */
   | { readonly type: 'endpoints'; readonly reports: readonly EndpointReport[] }
+  | { readonly type: 'flags'; readonly report: FlagReport }
 
 /** Bugs told to control by one thread; further ones are only counted by their effects. */
 const REPORT_LIMIT = 100
@@ -65,6 +67,7 @@ const server = new ProxyServer({
   tellRefusal: (report) => send({ type: 'refused', report }),
   tellEndpoints: (reports) => send({ type: 'endpoints', reports }),
   originMs: performance.timeOrigin,
+  tellFlags: (report) => send({ type: 'flags', report }),
   access: {
     send: (lines) => send({ type: 'access', lines }),
     nowMs: () => performance.now(),

@@ -72,6 +72,7 @@ export function snapshotOf(routes: readonly Route[], changes: Partial<Snapshot> 
     trustedProxies: [],
     accessLog: null,
     tellsRefusals: false,
+    flags: { providers: [], attributes: {} },
     upstreams: ['v1', 'v2'].map((name, index) => upstreamOf(name, [endpointOf(9_001 + index)])),
     routes,
     ...changes,

@@ -19,6 +19,7 @@ import type {
 } from '../../proxy/snapshot.ts'
 import type { UpstreamSettings } from '../../proxy/upstream/settings.ts'
 import type { Fault } from './fault.ts'
+import type { FlagsConfig } from './flags.ts'
 import type { AnalysisEntry } from './schema-analysis.ts'
 import type { HealthCheckConfig } from './schema-health.ts'
 import type { ServerConfig } from './servers.ts'
@@ -115,6 +116,7 @@ export interface Config {
   }
   /** What speaks about a canary beside the guard. */
   readonly analysis: AnalysisConfig
+  readonly flags: FlagsConfig
   /** What may be a mistake, but is taken; for the operator to read. */
   readonly warnings: readonly Fault[]
 }

@@ -7,6 +7,7 @@ import type { Config, EndpointConfig, ListenerConfig, RouteConfig } from './conf
 import { defaultThreads } from './defaults.ts'
 import { WEIGHT } from './defaults-upstream.ts'
 import type { Fault } from './fault.ts'
+import { toFlags } from './flags.ts'
 import type { NamedFiles } from './named-files.ts'
 import type { ConfigFile } from './schema.ts'
 import { toSettings } from './schema-balance.ts'
@@ -55,6 +56,7 @@ export function toConfig(
         [...analysis.servers].map(([name, entry]) => [name, toServer(entry, files)] as const),
       ),
     },
+    flags: toFlags(content.flags, context.file),
     warnings,
   }
 }

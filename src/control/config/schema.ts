@@ -18,6 +18,7 @@ import {
   TOKEN_NAME_PATTERN,
 } from './names.ts'
 import { Analysis } from './schema-analysis.ts'
+import { Flags } from './schema-flags.ts'
 import { Proxy } from './schema-proxy.ts'
 import { Route } from './schema-route.ts'
 import { Upstream } from './schema-upstream.ts'
@@ -74,6 +75,7 @@ export const ConfigFile = section({
   control: Control.prefault({}),
   store: Store.prefault({}),
   analysis: Analysis.prefault({}),
+  flags: Flags.prefault({}),
 })
 
 export type ConfigFile = z.output<typeof ConfigFile>

@@ -54,6 +54,22 @@ export interface KeptReply {
   readonly atMs: number
 }
 
+/** What was done to a flag. */
+export interface FlagChangeRow {
+  /** Wall time, milliseconds since 1970. */
+  readonly atMs: number
+  readonly actor: string
+  /** One sentence for people. */
+  readonly what: string
+}
+
+/** A flag as it is from now on. */
+export interface KeptFlag extends FlagChangeRow {
+  readonly key: string
+  /** JSON; null: it is taken away. */
+  readonly body: string | null
+}
+
 /** The fold of the journal. */
 export interface StoredState {
   readonly seq: number
@@ -78,6 +94,12 @@ export interface Store {
   evidence(): Promise<ReadonlyMap<string, string>>
   /** Keeps some rollouts' evidence, all or none, or (null) forgets it. */
   keepEvidence(bodies: ReadonlyMap<string, string | null>): Promise<void>
+  /** The flags that Sluice keeps itself: JSON, by key. */
+  flags(): Promise<ReadonlyMap<string, string>>
+  /** Writes flags (null: takes one away) and what was done to them, all or nothing; durable when it resolves. */
+  keepFlags(changes: readonly KeptFlag[]): Promise<void>
+  /** Of one flag, newest first, at most `limit`. */
+  flagChanges(key: string, limit: number): Promise<readonly FlagChangeRow[]>
   findReply(key: string): Promise<KeptReply | undefined>
   /** Saves the fold so that the next `load` is short, and drops replies older than `repliesBeforeMs`. */
   compact(state: StoredState, repliesBeforeMs: number): Promise<void>

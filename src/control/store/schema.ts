@@ -14,7 +14,7 @@ import { guarded, RESTORE } from './failure.ts'
 export const APPLICATION_ID = 0x534c4345
 
 /** The layout below; a file with a higher number is left alone. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /** Columns `type` and `actor` are for people with `sqlite3`; the truth is in `body`, which the hash covers. */
 const TABLES = `
@@ -54,6 +54,22 @@ const EVIDENCE = `
   ) STRICT, WITHOUT ROWID;
 `
 
+/** Since layout 3: the flags that Sluice keeps itself, and who changed them. */
+const FLAGS = `
+  CREATE TABLE flags (
+    key TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE flag_changes (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    what TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX flag_changes_of_key ON flag_changes (key, seq);
+`
+
 /** The fields of the database header (https://www.sqlite.org/fileformat2.html section 1.3). */
 const HEADER = {
   bytes: 100,
@@ -83,7 +99,8 @@ export function prepareDatabase(database: DatabaseSync, path: string): void {
   guarded(doing, () => {
     if (pragma(database, 'page_count') === 0) createTables(database)
     checkIds(path, pragma(database, 'application_id'), pragma(database, 'user_version'))
-    if (pragma(database, 'user_version') < SCHEMA_VERSION) migrate(database)
+    const version = pragma(database, 'user_version')
+    if (version < SCHEMA_VERSION) migrate(database, version)
     const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
     if (found !== 'ok') {
       throw new CodedError('storeCorrupt', `${doing}: ${String(found)}; ${RESTORE}`)
@@ -99,17 +116,19 @@ function createTables(database: DatabaseSync): void {
     BEGIN EXCLUSIVE;
     ${TABLES}
     ${EVIDENCE}
+    ${FLAGS}
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${SCHEMA_VERSION};
     COMMIT;
   `)
 }
 
-/** From layout 1. */
-function migrate(database: DatabaseSync): void {
+/** From an earlier layout, in one transaction. */
+function migrate(database: DatabaseSync, version: number): void {
   database.exec(`
     BEGIN EXCLUSIVE;
-    ${EVIDENCE}
+    ${version < 2 ? EVIDENCE : ''}
+    ${FLAGS}
     PRAGMA user_version = ${SCHEMA_VERSION};
     COMMIT;
   `)

@@ -12,6 +12,7 @@ import { CodedError } from '../coded-error.ts'
 import { canonical, GENESIS, link } from './chain.ts'
 import type { JournalEntry, KeptReply, NewEntry, Store } from './contract.ts'
 import { guarded, isConflict } from './failure.ts'
+import { flagsOver } from './flags.ts'
 import { loadState, saveSnapshot } from './load.ts'
 import { holdLock, type Lock } from './lock.ts'
 import { entryOf, replyOf } from './row.ts'
@@ -80,6 +81,7 @@ function storeOver(database: DatabaseSync, path: string, lock: Lock): Store {
   const evidence = database.prepare('SELECT rollout, body FROM evidence')
   const keepEvidence = database.prepare('INSERT OR REPLACE INTO evidence VALUES (?, ?)')
   const forgetEvidence = database.prepare('DELETE FROM evidence WHERE rollout = ?')
+  const flags = flagsOver(database)
 
   function appendAll(entries: readonly NewEntry[], kept: KeptReply | undefined): JournalEntry[] {
     const last = tip.get()
@@ -136,6 +138,15 @@ function storeOver(database: DatabaseSync, path: string, lock: Lock): Store {
           }
         }),
       )
+    },
+    async flags() {
+      return guarded(reading, () => flags.all())
+    },
+    async keepFlags(changes) {
+      guarded(doing, () => inTransaction(database, () => flags.keep(changes)))
+    },
+    async flagChanges(key, limit) {
+      return guarded(reading, () => flags.changes(key, limit))
     },
     async findReply(key) {
       const row = guarded(reading, () => reply.get(key))

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { SERIES_LIMIT } from '../../analyzer/tally.ts'
 import type {
   Endpoint,
+  Flags,
   Listener,
   Mirror,
   Route,
@@ -22,6 +23,7 @@ import type { Resolution } from '../upstreams/resolution.ts'
 import type { ThreadPool } from './pool.ts'
 
 const ALL_BP = 10_000
+const NO_FLAGS: Flags = { providers: [], attributes: {} }
 
 /**
  * The place of each pair of route and variant in the tally. A place is never given to another pair, so that
@@ -62,6 +64,8 @@ export interface CompileContext {
   readonly settlements: Settlements
   /** See `Snapshot.viaName`. */
   readonly viaName: string
+  /** What rules ask, as it is now; left out: nothing. */
+  readonly flags?: (config: Config, targets: readonly RouteTarget[]) => Flags
 }
 
 /** Compiles one snapshot. */
@@ -82,6 +86,7 @@ export function compileSnapshot(
     trustedProxies: config.proxy.trustedProxies,
     accessLog: mode === 'off' ? null : { mode, ratio },
     tellsRefusals: config.control.logLevel === 'debug',
+    flags: context.flags?.(config, targets) ?? NO_FLAGS,
     upstreams: upstreams.map((upstream) => compileUpstream(upstream, config.proxy.threads)),
     routes: config.routes.map((route) =>
       compileRoute(route, byRoute.get(route.name), { ...context, places }),

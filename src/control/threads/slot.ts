@@ -135,6 +135,7 @@ export class Slot {
         break
       case 'access':
       case 'endpoints':
+      case 'flags':
       case 'refused':
         this.#options.onMessage(message, (command) => send(worker, command))
     }

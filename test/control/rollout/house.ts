@@ -104,6 +104,7 @@ export function configOf(
     control: { host: '127.0.0.1', port: 0, logLevel: 'info', tokens: [] },
     store: { path: ':memory:' },
     analysis: { servers: new Map(), metrics: [], judge: null },
+    flags: { approval: 'none', attributes: {}, providers: [] },
     warnings: [],
   }
 }

@@ -63,11 +63,52 @@ describe('a store', () => {
     const store = await opened(path)
     const written = await store.append(entriesOf([abort]))
     await store.close()
-    tamper(path, 'DROP TABLE evidence; PRAGMA user_version = 1')
+    tamper(
+      path,
+      'DROP TABLE evidence; DROP TABLE flags; DROP TABLE flag_changes; PRAGMA user_version = 1',
+    )
     const again = await opened(path)
     expect(await again.journal({ after: 0, limit: 10 })).toEqual(written)
     await again.keepEvidence(new Map([['shop-1', '{}']]))
     expect((await again.evidence()).size).toBe(1)
+    expect((await again.flags()).size).toBe(0)
+  })
+
+  test('of layout 2 gets what layout 3 has beside it, and keeps its evidence', async () => {
+    const path = temporaryPath()
+    const store = await opened(path)
+    await store.keepEvidence(new Map([['shop-1', '{}']]))
+    await store.close()
+    tamper(path, 'DROP TABLE flags; DROP TABLE flag_changes; PRAGMA user_version = 2')
+    const again = await opened(path)
+    expect((await again.evidence()).size).toBe(1)
+    expect((await again.flags()).size).toBe(0)
+  })
+
+  test('keeps flags by key with what was done to them, all or nothing', async () => {
+    const path = temporaryPath()
+    const store = await opened(path)
+    const change = { atMs: 1, actor: 'ann', what: 'created' }
+    await store.keepFlags([
+      { key: 'a', body: '{"n":1}', ...change },
+      { key: 'b', body: '{}', ...change },
+    ])
+    await store.keepFlags([
+      { key: 'a', body: '{"n":2}', atMs: 2, actor: 'bob', what: 'ramped' },
+      { key: 'b', body: null, ...change, what: 'taken away' },
+    ])
+    const broken = { key: 'c', body: '{}', ...change, actor: null as unknown as string }
+    await expect(store.keepFlags([{ key: 'd', body: '{}', ...change }, broken])).rejects.toThrow(
+      CodedError,
+    )
+    await store.close()
+    const again = await opened(path)
+    expect(await again.flags()).toEqual(new Map([['a', '{"n":2}']]))
+    expect(await again.flagChanges('a', 10)).toEqual([
+      { atMs: 2, actor: 'bob', what: 'ramped' },
+      change,
+    ])
+    expect(await again.flagChanges('a', 1)).toHaveLength(1)
   })
 
   test('pages through the journal, all of it or a rollout', async () => {
@@ -183,10 +224,10 @@ async function used(): Promise<string> {
 describe('a file is refused and left as it was', () => {
   test('when a newer Sluice wrote it', async () => {
     const path = await used()
-    tamper(path, 'PRAGMA user_version = 3')
+    tamper(path, 'PRAGMA user_version = 4')
     expect(await refused(path)).toMatchObject({
       code: 'storeTooNew',
-      message: expect.stringMatching(/layout 3, this Sluice knows 2; run the newer Sluice again/),
+      message: expect.stringMatching(/layout 4, this Sluice knows 3; run the newer Sluice again/),
     })
   })
 

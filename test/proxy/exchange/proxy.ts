@@ -111,6 +111,7 @@ export function snapshotOf(setup: Setup): Snapshot {
     trustedProxies: setup.trustedProxies ?? [],
     accessLog: null,
     tellsRefusals: false,
+    flags: { providers: [], attributes: {} },
     upstreams: [
       upstreamOf('v1', setup.stable.map(placeOf), setup.upstream),
       upstreamOf('v2', (canary?.endpoints ?? []).map(placeOf), setup.upstream),
