@@ -20,12 +20,9 @@ const EndpointView = z
   .object({
     id: z.string(),
     url: z.string(),
-    name: z
-      .string()
-      .nullable()
-      .meta({
-        description: 'The name that it is an address of; null where the file has the address',
-      }),
+    name: z.string().nullable().meta({
+      description: 'The name that it is an address of; null where the file has the address',
+    }),
     protocol: z.enum(['http1', 'http2']),
     zone: z.string().nullable(),
     weight: z.number(),
@@ -109,11 +106,9 @@ export type UpstreamView = z.output<typeof UpstreamView>
 export const UpstreamList = z
   .object({
     upstreams: z.array(UpstreamView),
-    leaving: z
-      .array(z.object({ id: z.string(), outstanding: count, connections: count }))
-      .meta({
-        description: 'Endpoints that no upstream has any more and that have work under way',
-      }),
+    leaving: z.array(z.object({ id: z.string(), outstanding: count, connections: count })).meta({
+      description: 'Endpoints that no upstream has any more and that have work under way',
+    }),
   })
   .meta({ id: 'UpstreamList' })
 export type UpstreamList = z.output<typeof UpstreamList>
