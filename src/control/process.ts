@@ -121,6 +121,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     tallies,
     segments: Array.from({ length: pool.threadCount }, (_, i) => segment(tallyBuffer, i)),
     config: () => configInForce(),
+    endpointsOf: (upstream) => upstreams.endpointsOf(upstream),
     nowMs: () => clock.nowMs(),
     log,
   })

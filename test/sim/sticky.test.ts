@@ -18,6 +18,7 @@ const WEIGHT_BP = 2_500
 const REQUESTS_PER_TICK = 100
 /** A tick stands for a second here: thresholds are renewed every 100 of them. */
 const TICKS = 400
+const NOW = { weightBp: WEIGHT_BP, stepKey: null, isSteady: true }
 const CELLS = new Map([[WEIGHT_BP, { stable: 0, canary: 1 }]])
 
 type Random = () => number
@@ -69,7 +70,7 @@ function runOnce(random: Random, words: Words, isByUnit: readonly boolean[]): bo
         segments: words.segments,
       }),
   )
-  for (const one of cases) one.tick(CELLS, WEIGHT_BP)
+  for (const one of cases) one.tick(CELLS, NOW)
   const traffic = new UnitTraffic(words)
   const users = drawUsers(random)
   const phase = random()
@@ -83,7 +84,7 @@ function runOnce(random: Random, words: Words, isByUnit: readonly boolean[]): bo
     }
     traffic.settle(cases[isByUnit.indexOf(true)]!.unitLimitsUs)
     for (const [i, one] of cases.entries()) {
-      one.tick(CELLS, WEIGHT_BP)
+      one.tick(CELLS, NOW)
       most[i] = Math.max(most[i]!, one.evidence().log10)
     }
   }

@@ -32,6 +32,10 @@ export const EvidenceView = z
     evidence: log10,
     limit: log10.meta({ description: 'What the evidence must reach' }),
     weighsMost: z.enum(CHECK_NAMES),
+    isTimed: z.boolean().meta({
+      description:
+        'Whether latency is judged now; not while the canary warms up, or an endpoint of either variant that is new or just healthy again',
+    }),
     decision: z.object({ action: z.enum(ACTIONS), by: z.string() }).nullable(),
     checks: z.array(
       z.object({
@@ -102,7 +106,7 @@ export const EvidenceView = z
   .meta({ id: 'Evidence' })
 export type EvidenceView = z.output<typeof EvidenceView>
 
-type Viewed = Pick<Opinion, 'evidence' | 'sentence' | 'step'>
+type Viewed = Pick<Opinion, 'evidence' | 'sentence' | 'step' | 'isTimed'>
 
 export const EvidenceSummary = EvidenceView.pick({ word: true, evidence: true, limit: true }).meta({
   id: 'EvidenceSummary',
@@ -126,7 +130,7 @@ export function viewDecision(
   return { action, by, evidence: reached, limit: limitLog10, sentence }
 }
 
-export function viewEvidence({ evidence, sentence, step }: Viewed): EvidenceView {
+export function viewEvidence({ evidence, sentence, step, isTimed }: Viewed): EvidenceView {
   const { decision, ratio, promotion, traffic, earliest } = evidence
   return {
     word: evidenceWord(evidence),
@@ -134,6 +138,7 @@ export function viewEvidence({ evidence, sentence, step }: Viewed): EvidenceView
     evidence: evidence.log10,
     limit: evidence.limitLog10,
     weighsMost: evidence.weighsMost,
+    isTimed,
     decision: decision === null ? null : { action: decision.action, by: decision.by },
     checks: evidence.checks.map((check) => viewCheck(check, evidence.isSticky)),
     splitter:

@@ -9,6 +9,7 @@ import type { Log } from '../log.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import type { Tallies } from '../tallies.ts'
 import type { SeriesRegistry } from '../threads/routing.ts'
+import { type Endpoints, Freshness } from './freshness.ts'
 import { Judge, type KeptEvidence } from './judge.ts'
 import type { Shelf } from './keeper.ts'
 import { type AttemptId, Settlements } from './settlements.ts'
@@ -20,6 +21,7 @@ export interface JudgeBenchOptions {
   /** Each thread's words, see `analyzer/tally.ts`. */
   readonly segments: readonly Uint32Array[]
   readonly config: () => Config
+  readonly endpointsOf: (upstream: string) => Endpoints
   readonly nowMs: () => number
   readonly log: Log
 }
@@ -28,10 +30,12 @@ export class JudgeBench {
   readonly judge: Judge
   readonly settlements: Settlements
   readonly #options: JudgeBenchOptions
+  readonly #freshness: Freshness
 
   constructor(options: JudgeBenchOptions) {
     const { kept, keep } = options.shelf
     this.#options = options
+    this.#freshness = new Freshness(options.endpointsOf)
     this.settlements = new Settlements({
       nowMs: options.nowMs,
       stableP99Us: (route) => this.#stableP99Us(route),
@@ -41,6 +45,7 @@ export class JudgeBench {
       settlements: this.settlements,
       segments: options.segments,
       isSticky: (route) => this.#isSticky(route),
+      isSteady: ({ from, to }) => this.#freshness.isWarm(from) && this.#freshness.isWarm(to),
       thresholds: (route) => this.#thresholds(route),
       kept,
       keep,
@@ -49,6 +54,8 @@ export class JudgeBench {
   }
 
   tick(running: readonly RunningRollout[]): void {
+    const upstreams = new Set(running.flatMap(({ from, to }) => [from, to]))
+    this.#freshness.look(upstreams, this.#options.nowMs())
     this.judge.tick(running)
   }
 

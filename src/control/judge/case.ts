@@ -67,6 +67,16 @@ export interface CaseOptions {
   readonly saved?: SavedCase | undefined
 }
 
+/** What there is beside the outcomes of a tick. */
+interface Now {
+  /** In force. */
+  readonly weightBp: number
+  /** Of the step where that waits for evidence, which begins with none; else null. */
+  readonly stepKey: string | null
+  /** Whether no endpoint of either variant is new or just healthy again. */
+  readonly isSteady: boolean
+}
+
 interface CellReaders {
   readonly stable: Cell
   readonly canary: Cell
@@ -84,6 +94,7 @@ export class Case {
   #slotTickCount = 0
   #warmUp: { requestCount: number; tickCount: number }
   #weightBp: number | null = null
+  #isSteady = true
   #canaryCount = 0
   #stableCount = 0
   #step: Step | null
@@ -126,19 +137,16 @@ export class Case {
     return this.#record
   }
 
-  /**
-   * `weightBp`: the one in force. `stepKey`: of the step where that waits for evidence, which begins with none; else null.
-   * Returns what has been decided so far.
-   */
+  /** Returns what has been decided so far. */
   tick(
     cells: ReadonlyMap<number, CellPair>,
-    weightBp: number,
-    stepKey: string | null = null,
+    { weightBp, stepKey, isSteady }: Now,
   ): Decision | null {
+    this.#isSteady = isSteady
     const isStep = this.#weightBp !== null && this.#weightBp !== weightBp
     this.#weightBp = weightBp
     const thresholds = this.#thresholds
-    const isTimed = this.#isWarm
+    const { isTimed } = this
     const epochs = [...cells].flatMap(([at, pair]) => this.#read(at, pair, isTimed) ?? [])
     this.#turnSlot()
     this.#warmUp.tickCount++
@@ -203,7 +211,7 @@ export class Case {
 
   /** What is slow for units of either variant, in microseconds, one for each quantile; 0 where nobody is timed. */
   get unitLimitsUs(): readonly number[] {
-    if (!this.#isWarm) return UNTIMED
+    if (!this.isTimed) return UNTIMED
     return this.#thresholds.map((threshold) => threshold?.canaryUs ?? 0)
   }
 
@@ -214,9 +222,10 @@ export class Case {
     return thresholds.map((one) => one && { stableUs: one.canaryUs, canaryUs: one.canaryUs })
   }
 
-  get #isWarm(): boolean {
+  /** Whether latency is judged now: the canary has warmed up, and so have the endpoints of both variants. */
+  get isTimed(): boolean {
     const { requestCount, tickCount } = this.#warmUp
-    return requestCount >= WARM_UP.requests || tickCount >= WARM_UP.ticks
+    return this.#isSteady && (requestCount >= WARM_UP.requests || tickCount >= WARM_UP.ticks)
   }
 
   #read(weightBp: number, pair: CellPair, isTimed: boolean): EpochCounts | null {

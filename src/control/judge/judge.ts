@@ -18,6 +18,8 @@ import type { KeptSettlement, Settlements } from './settlements.ts'
 export interface Opinion {
   readonly evidence: GuardEvidence
   readonly sentence: string
+  /** Whether latency is judged now, and not waited for until endpoints are warm. */
+  readonly isTimed: boolean
   /** Of a step that waits for evidence; else null. */
   readonly step: (StepEvidence & { readonly sentence: string }) | null
   /** Requests of the canary that have settled since this process follows it. */
@@ -44,6 +46,8 @@ export interface JudgeOptions {
   /** Each thread's words, see `analyzer/tally.ts`. */
   readonly segments: readonly Uint32Array[]
   readonly isSticky: (route: string) => boolean
+  /** Whether no endpoint of either variant is new or just healthy again; else nobody's latency is judged. */
+  readonly isSteady: (rollout: RunningRollout) => boolean
   /** What stable's requests took in the last minute. */
   readonly thresholds: (route: string) => readonly (LatencyThreshold | null)[]
   /** Evidence of an earlier process, by rollout. */
@@ -97,6 +101,7 @@ export class Judge {
     return {
       evidence: one.evidence(),
       sentence: one.sentence(),
+      isTimed: one.isTimed,
       step: one.step(),
       canaryCount: one.canaryCount,
     }
@@ -131,7 +136,11 @@ export class Judge {
     const { settlements } = this.#options
     const { case: one } = docket
     const { stableCount, canaryCount, decision } = one
-    one.tick(settlements.cells(docket), rollout.weightBp, stepKeyOf(rollout))
+    one.tick(settlements.cells(docket), {
+      weightBp: rollout.weightBp,
+      stepKey: stepKeyOf(rollout),
+      isSteady: this.#options.isSteady(rollout),
+    })
     if (docket.isCompared) {
       this.#figures.add(rollout.route, { stableCount, canaryCount, decision }, one)
     }

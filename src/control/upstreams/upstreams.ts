@@ -88,6 +88,19 @@ export class Upstreams {
     this.#prober.close()
   }
 
+  /** The endpoints of an upstream as they are in force, and whether checks find them healthy; none where it is not known. */
+  endpointsOf(upstream: string): {
+    readonly slowStartMs: number
+    readonly endpoints: readonly { readonly id: string; readonly isHealthy: boolean | null }[]
+  } {
+    const found = this.#inForce?.snapshot.upstreams.find(({ name }) => name === upstream)
+    const endpoints = (found?.endpoints ?? []).map(({ id }) => {
+      const status = this.#prober.reading(upstream, id)?.health.status ?? null
+      return { id, isHealthy: status === null ? null : status !== 'unhealthy' }
+    })
+    return { slowStartMs: found?.slowStartMs ?? 0, endpoints }
+  }
+
   /** In the order of the configuration. */
   states(): readonly UpstreamState[] {
     if (this.#inForce === null) return []

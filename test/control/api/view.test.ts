@@ -148,7 +148,12 @@ test('a step that waits for evidence says how much there is, and until when it w
       isEnough: isEnough === true,
       leastMs: 90_000,
     }
-    const known = { evidence: evidence.evidence(), sentence: 'no sign', canaryCount: 1 }
+    const known = {
+      evidence: evidence.evidence(),
+      sentence: 'no sign',
+      isTimed: true,
+      canaryCount: 1,
+    }
     const opinion = { ...known, step: { ...step, sentence: 'so much' } }
     return viewRollout(rollout, nowMs, isEnough === null ? null : { opinion }).holding
   }

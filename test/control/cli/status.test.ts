@@ -105,7 +105,12 @@ describe('the evidence of a rollout that runs', () => {
   const canary = { ...side, requestCount: 40, failedCount: 2 }
   const stable = { ...side, requestCount: 760, failedCount: 0 }
   const known = guard.tick({ epochs: [{ weightBp: 500, canary, stable }] })
-  const evidence = viewEvidence({ evidence: known, sentence: explain(known), step: null })
+  const evidence = viewEvidence({
+    evidence: known,
+    sentence: explain(known),
+    isTimed: true,
+    step: null,
+  })
 
   test('is told with its limits and its sentence, which stands for a verdict without criteria', async () => {
     const { plan } = rollout()

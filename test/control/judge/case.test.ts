@@ -9,6 +9,7 @@ import { Words } from './words.ts'
 const WEIGHT_BP = 2_500
 const STABLE = 0
 const CANARY = 1
+const NOW = { weightBp: WEIGHT_BP, stepKey: null, isSteady: true }
 const CELLS = new Map([[WEIGHT_BP, { stable: STABLE, canary: CANARY }]])
 
 function start(options: Partial<CaseOptions> = {}) {
@@ -20,7 +21,11 @@ function start(options: Partial<CaseOptions> = {}) {
     segments: words.segments,
     ...options,
   })
-  return { words, one, tick: () => one.tick(CELLS, WEIGHT_BP) }
+  return {
+    words,
+    one,
+    tick: (now: Partial<typeof NOW> = {}) => one.tick(CELLS, { ...NOW, ...now }),
+  }
 }
 
 /** A minute of stable answers after 5 ms. */
@@ -79,6 +84,34 @@ function runSlow(options: Partial<CaseOptions>, ticks: number) {
 }
 
 describe('a canary that answers late', () => {
+  test('is not judged by that while an endpoint is fresh, and is soon after', () => {
+    const { words, one, tick } = start({ thresholds: thresholdsAt5ms() })
+    const settle = () => {
+      words.settle(STABLE, 'ok', 6)
+      words.settle(CANARY, 'ok', 2, 50_000)
+    }
+    for (let n = 0; n < 300; n++) {
+      settle()
+      expect(tick({ isSteady: false })).toBeNull()
+    }
+    expect(one.isTimed).toBe(false)
+    let tickCount = 0
+    for (; tick() === null && tickCount < 100; tickCount++) settle()
+    expect(one.isTimed).toBe(true)
+    expect(tickCount).toBeLessThan(25)
+    expect(one.evidence().decision).toMatchObject({ by: 'latency' })
+  })
+
+  test('and fails is taken back for that, however fresh its endpoints are', () => {
+    const { words, tick } = start({ thresholds: thresholdsAt5ms() })
+    let tickCount = 0
+    for (; tick({ isSteady: false }) === null && tickCount < 50; tickCount++) {
+      words.settle(STABLE, 'ok', 6)
+      words.settle(CANARY, 'errors', 2)
+    }
+    expect(tickCount).toBeLessThan(10)
+  })
+
   test('is taken back 2 s after its warm-up of 200 requests', () => {
     const found = runSlow({ thresholds: thresholdsAt5ms() }, 200)
     expect(found).toMatchObject({ by: 'latency' })

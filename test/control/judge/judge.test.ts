@@ -25,6 +25,7 @@ function start(kept: ReadonlyMap<string, KeptEvidence> = new Map()) {
     settlements,
     segments: words.segments,
     isSticky: () => false,
+    isSteady: () => true,
     thresholds: () => [],
     kept,
     keep: (rollout, evidence) => void saved.set(rollout, evidence),

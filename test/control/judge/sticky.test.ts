@@ -12,6 +12,7 @@ import { Words } from './words.ts'
 const WEIGHT_BP = 2_500
 const STABLE = 0
 const CANARY = 1
+const NOW = { weightBp: WEIGHT_BP, stepKey: null, isSteady: true }
 const CELLS = new Map([[WEIGHT_BP, { stable: STABLE, canary: CANARY }]])
 
 type Send = UnitTraffic['send']
@@ -28,7 +29,7 @@ function start(options: Partial<CaseOptions> = {}) {
   const traffic = new UnitTraffic(words)
   const tick = () => {
     traffic.settle(one.unitLimitsUs)
-    return one.tick(CELLS, WEIGHT_BP)
+    return one.tick(CELLS, NOW)
   }
   tick()
   return { one, traffic, tick, send: traffic.send.bind(traffic) }

@@ -70,7 +70,13 @@ describe('the engine', () => {
     canaryCount = 0
 
     opinion(): Opinion {
-      return { evidence: EVIDENCE, sentence: 'no sign', step: null, canaryCount: this.canaryCount }
+      return {
+        evidence: EVIDENCE,
+        sentence: 'no sign',
+        isTimed: true,
+        step: null,
+        canaryCount: this.canaryCount,
+      }
     }
 
     decision({ attempt }: RunningRollout): Ruling | null {

@@ -231,3 +231,15 @@ test('an endpoint that has left is told of as long as it has work', async () => 
   bench.upstreams.gone(0)
   expect(bench.upstreams.leaving()).toEqual([])
 })
+
+test('the judge learns which endpoints there are, and whether they are healthy', async () => {
+  const bench = start()
+  expect(bench.upstreams.endpointsOf('a')).toEqual({ slowStartMs: 0, endpoints: [] })
+  bench.findings.set('10.0.0.9', { isPassed: false, reason: 'answered 503' })
+  bench.publish()
+  await bench.pass(3_000)
+  const healthOf = (upstream: string) =>
+    bench.upstreams.endpointsOf(upstream).endpoints.map(({ isHealthy }) => isHealthy)
+  expect(healthOf('a')).toEqual([true, true, false])
+  expect(healthOf('b')).toEqual([null])
+})
