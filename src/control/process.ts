@@ -7,6 +7,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { createTallyBuffer, segment } from '../analyzer/tally.ts'
 import { UPSTREAM_FAILURE_NAMES } from '../proxy/failure.ts'
 import { CONNECTION_REFUSALS, REQUEST_FAULT_NAMES } from '../proxy/refusals.ts'
@@ -35,6 +36,7 @@ import { refusalLine } from './telemetry/refusal-line.ts'
 import { ThreadPool, type ThreadSource } from './threads/pool.ts'
 import { requireFreeAddresses } from './threads/probe.ts'
 import { compileListeners, createRouting, SeriesRegistry } from './threads/routing.ts'
+import { KeySets } from './tokens/key-sets.ts'
 import { Traffic } from './traffic.ts'
 import { ask } from './upstreams/ask.ts'
 import { createResolver } from './upstreams/resolver.ts'
@@ -146,12 +148,21 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     log,
   })
   parts.defer(() => kayenta.close())
+  const keySets = new KeySets({
+    nowMs: () => clock.nowMs(),
+    wait: (ms) => setTimeout(ms, undefined, { ref: false }),
+    log,
+    republish: () => engine.republish(),
+  })
+  parts.defer(() => keySets.close())
+  await keySets.prepare(config)
   const engine = await createEngine({
     store,
     routing: createRouting(pool, {
       series,
       settlements: bench.settlements,
       viaName: `sluice-${randomBytes(4).toString('hex')}`,
+        keysAt: (url) => keySets.keysAt(url),
     }, upstreams),
     openEvidence,
     evidence: bench.judge,
@@ -218,6 +229,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     bench.tick(running)
     metricRuns.tick(running)
     kayenta.tick(running)
+    keySets.tick()
     upstreams.tick()
     engine.tick()
     keeper.tick()
@@ -238,7 +250,10 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   })
 
   async function take(next: Config): Promise<void> {
-    if (!(await reload.take(next))) return watch.failed()
+    await keySets.prepare(next)
+    const isTaken = await reload.take(next)
+    keySets.use(reload.config)
+    if (!isTaken) return watch.failed()
     await accessLog.reopen(next.proxy.accessLog.path)
   }
 

@@ -7,6 +7,7 @@ import { AccessLog, type AccessSink } from './access/log.ts'
 import { RetryBudgets } from './attempt/budget.ts'
 import { createBufferPool, type BufferPool } from './buffers.ts'
 import { RequestFacts } from './cohort/facts.ts'
+import { TokenReaders } from './cohort/token/reader.ts'
 import { ThreadFlags } from './flags/flags.ts'
 import { RequestHead } from './http1/request-head.ts'
 import { ResponseHead } from './http1/response-head.ts'
@@ -52,6 +53,7 @@ export class ThreadContext {
   readonly buffers: BufferPool = createBufferPool()
   /** Reused by every assignment: of the request that is being assigned. */
   readonly facts: RequestFacts = new RequestFacts(this)
+  readonly tokens: TokenReaders = new TokenReaders()
   /** 0 up to, not including, 1. */
   readonly random: () => number
   /** Tells control about a bug; bounded by the receiver. */
@@ -61,6 +63,8 @@ export class ThreadContext {
 
   /** Milliseconds of the monotonic clock, renewed by the sweep: for deadlines, not for latencies. */
   nowMs: number
+  /** Milliseconds since 1970, renewed with `nowMs`: for times that others wrote. */
+  wallMs = 0
   /** `date: …` and line end, renewed with `nowMs`. */
   dateLine = ''
   isDraining = false

@@ -164,7 +164,9 @@ export class ProxyServer implements ClientKeeper {
 
   #renewClock(): void {
     this.#context.nowMs = this.#options.nowMs()
-    this.#context.dateLine = `date: ${new Date().toUTCString()}\r\n`
+    const date = new Date()
+    this.#context.wallMs = date.getTime()
+    this.#context.dateLine = `date: ${date.toUTCString()}\r\n`
   }
 
   #tick(): void {

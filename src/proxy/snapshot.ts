@@ -7,6 +7,7 @@
  */
 
 import type { Rule } from './cohort/rule.ts'
+import type { TokenSettings } from './cohort/token/settings.ts'
 
 import type { UpstreamSettings } from './upstream/settings.ts'
 
@@ -210,6 +211,8 @@ export interface Route {
   readonly forceHeader: string | null
   /** Before the coin; the first that matches decides. */
   readonly rules: readonly Rule[]
+  /** Where claims are read. */
+  readonly token: TokenSettings
   readonly errors: ErrorRule
   readonly retry: RetryRule
   /** What fails on the canary is tried on stable. */

@@ -9,6 +9,7 @@ import type { RetryBudget, RetryBudgets } from './attempt/budget.ts'
 import { compileTries, type Tries } from './attempt/policy.ts'
 import { seedOf } from './bucket.ts'
 import { type CompiledRule, compileRules } from './cohort/rules.ts'
+import type { TokenReader, TokenReaders } from './cohort/token/reader.ts'
 import type { FlagEvaluator } from './flags/evaluator.ts'
 import { GRPC_CODE_COUNT } from './grpc.ts'
 import type {
@@ -46,6 +47,7 @@ export interface CompiledRoute {
   readonly sticky: Sticky | null
   readonly forceHeader: string | null
   readonly rules: readonly CompiledRule[]
+  readonly tokens: TokenReader
   /** Stable first. */
   readonly variants: readonly CompiledVariant[]
   /** Seed of the coin. */
@@ -111,6 +113,7 @@ export interface RoutingTable {
 export interface LiveState {
   readonly endpoints: EndpointSet
   readonly rings: SettlementRings
+  readonly tokens: TokenReaders
   /** 0 up to, not including, 1. */
   readonly random: () => number
   readonly flags: FlagEvaluator
@@ -126,6 +129,7 @@ export function compileTable(snapshot: Snapshot, live: LiveState): RoutingTable 
   endpoints.follow(upstreams)
   const routes = snapshot.routes.map((route) => compileRoute(route, upstreams, live))
   budgets.retain(new Set(snapshot.routes.map(({ name }) => name)))
+  live.tokens.retain(new Set(routes.map(({ tokens }) => tokens)))
   rings.retain(new Set(routes.flatMap(({ ring }) => ring ?? [])))
   return {
     version: snapshot.version,
@@ -153,6 +157,7 @@ function compileRoute(
     sticky: route.sticky,
     forceHeader: route.forceHeader,
     rules: compileRules(route.rules),
+    tokens: live.tokens.obtain(route.token),
     variants: route.variants.map((variant) => compileVariant(route, variant, upstreams)),
     seed: seedOf(route.salt),
     errors: compileErrors(route.errors),

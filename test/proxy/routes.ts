@@ -11,6 +11,8 @@ import type {
 } from '../../src/proxy/snapshot.ts'
 import type { UpstreamSettings } from '../../src/proxy/upstream/settings.ts'
 import { RetryBudgets } from '../../src/proxy/attempt/budget.ts'
+import { TokenReaders } from '../../src/proxy/cohort/token/reader.ts'
+import { BEARER_TOKEN } from '../../src/proxy/cohort/token/settings.ts'
 import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type CompiledRoute, type RoutingTable } from '../../src/proxy/table.ts'
@@ -34,6 +36,7 @@ export const ROUTE: Route = {
   sticky: null,
   forceHeader: null,
   rules: [],
+  token: BEARER_TOKEN,
   errors: ERRORS,
   retry: NO_RETRY,
   fallback: false,
@@ -83,6 +86,7 @@ export function tableOf(routes: readonly Route[], endpoints = new EndpointSet())
   return compileTable(snapshotOf(routes), {
     endpoints,
     rings: new SettlementRings(new Uint32Array(0)),
+    tokens: new TokenReaders(),
     random: Math.random,
     flags: NO_FLAGS,
     budgets: new RetryBudgets(),

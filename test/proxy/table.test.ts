@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { seriesOffset } from '../../src/analyzer/tally.ts'
 import { RetryBudgets } from '../../src/proxy/attempt/budget.ts'
 import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
+import { TokenReaders } from '../../src/proxy/cohort/token/reader.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type LiveState } from '../../src/proxy/table.ts'
 import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
@@ -91,6 +92,7 @@ function live(endpoints = new EndpointSet()): LiveState {
   return {
     endpoints,
     rings: new SettlementRings(new Uint32Array(0)),
+    tokens: new TokenReaders(),
     random: Math.random,
     flags: NO_FLAGS,
     budgets: new RetryBudgets(),

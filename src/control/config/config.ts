@@ -23,6 +23,7 @@ import type { FlagsConfig } from './flags.ts'
 import type { AnalysisEntry } from './schema-analysis.ts'
 import type { HealthCheckConfig } from './schema-health.ts'
 import type { ServerConfig } from './servers.ts'
+import type { TokenConfig } from './tokens.ts'
 
 /** As the threads know it, without the keys that each process makes for itself. */
 export interface ListenerConfig extends Omit<Listener, 'tls'> {
@@ -62,6 +63,8 @@ export interface RouteConfig {
   readonly forceHeader: string | null
   /** Before the coin; the first that matches decides. */
   readonly rules: readonly Rule[]
+  /** Where claims are read, and whose are believed. */
+  readonly token: TokenConfig
   readonly errors: ErrorRule
   readonly retry: RetryRule
   /** What fails on the canary is tried on stable. */

@@ -12,6 +12,7 @@ import type { NamedFiles } from './named-files.ts'
 import type { ConfigFile } from './schema.ts'
 import { toSettings } from './schema-balance.ts'
 import { toServer } from './servers.ts'
+import { toTokens } from './tokens.ts'
 
 type ListenerEntry = ConfigFile['proxy']['listeners'][number]
 type UpstreamEntry = ConfigFile['upstreams'][string]
@@ -47,7 +48,7 @@ export function toConfig(
         },
       ]),
     ),
-    routes: content.routes.map(toRoute),
+    routes: content.routes.map((entry) => toRoute(entry, files)),
     control,
     store: { path: pathIn(folder, store.path, ':memory:') },
     analysis: {
@@ -124,8 +125,8 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 
 type TriesConfig = Pick<RouteConfig, 'retry' | 'fallback' | 'hedgeMs' | 'mirror'>
 
-function toRoute(entry: RouteEntry): RouteConfig {
-  const { name, match, stable, sticky, forceHeader, rules, errors } = entry
+function toRoute(entry: RouteEntry, files: NamedFiles): RouteConfig {
+  const { name, match, stable, sticky, forceHeader, rules, jwt, errors } = entry
   return {
     name,
     hosts: match.host === undefined ? [] : [match.host].flat(),
@@ -134,6 +135,7 @@ function toRoute(entry: RouteEntry): RouteConfig {
     sticky: sticky ?? null,
     forceHeader: forceHeader ?? null,
     rules,
+    token: toTokens(jwt, files),
     errors: {
       statuses: ascending(errors.statuses.flat()),
       grpcStatuses: ascending(errors.grpcStatuses),

@@ -1,4 +1,6 @@
-/** The limits of rules and units, with the reason for each. */
+/** The limits of rules, units and tokens, with the reason for each. */
+
+import type { Setting } from './defaults.ts'
 
 export const RULE_LIMITS = {
   /** Of a route; each is looked at for every request, in order. */
@@ -15,4 +17,9 @@ export const RULE_LIMITS = {
   ranges: 256,
   /** Places where the unit of a request may be. */
   units: 8,
+  /** Issuers or audiences of one route. */
+  said: 32,
 } as const
+
+/** In milliseconds. Issuers show a new key for hours before they sign with it. */
+export const JWKS_REFRESH: Setting = { min: 10_000, max: 86_400_000, default: 300_000 }

@@ -21,6 +21,7 @@ import type { Places } from './places.ts'
 import { ruleFaults } from './rules.ts'
 import { ConfigFile } from './schema.ts'
 import { toServer } from './servers.ts'
+import { toTokens } from './tokens.ts'
 
 export type Checked =
   | { readonly config: Config; readonly faults?: never }
@@ -68,7 +69,10 @@ export function checkConfig(text: string, source: Source): Checked {
     ...ruleFaults(value, places),
     ...tried.faults,
   ]
-  if (parsed.success) all.push(...serverFaults(parsed.data, { files, places }))
+  if (parsed.success) {
+    all.push(...serverFaults(parsed.data, { files, places }))
+    all.push(...keySetFaults(parsed.data, { files, places }))
+  }
   if (!parsed.success || all.length > 0) return { faults: sortFaults(all) }
   return { config: toConfig(parsed.data, { file, files, warnings: sortFaults(tried.warnings) }) }
 }
@@ -100,6 +104,22 @@ function serverFaults(
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       return [places.fault(['analysis', 'servers', name], error.message)]
+    }
+  })
+}
+
+/** Key sets that cannot be used. */
+function keySetFaults(
+  { routes }: ConfigFile,
+  { files, places }: { files: NamedFiles; places: Places },
+): readonly Fault[] {
+  return routes.flatMap(({ jwt }, i) => {
+    try {
+      toTokens(jwt, files)
+      return []
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      return [places.fault(['routes', i, 'jwt', 'jwks', 'file'], error.message)]
     }
   })
 }

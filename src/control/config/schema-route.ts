@@ -15,6 +15,7 @@ import {
   readPath,
 } from './names.ts'
 import { Fallback, Hedge, Mirror, Retry } from './schema-retry.ts'
+import { Jwt } from './schema-jwt.ts'
 import { Rule } from './schema-rule.ts'
 import { Sticky } from './schema-sticky.ts'
 import { customIssue, list, section } from './section.ts'
@@ -90,6 +91,7 @@ export const Route = section({
   rules: list(Rule, 0, RULE_LIMITS.rules)
     .prefault([])
     .describe('Who goes where, whatever the coin says; the first that matches. Default: nobody.'),
+  jwt: Jwt.optional(),
   errors: Errors.prefault({}).describe(
     'Answers that count as errors of a variant, beside those that never came.',
   ),

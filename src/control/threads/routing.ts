@@ -14,9 +14,11 @@ import type {
   Upstream,
   Variant,
 } from '../../proxy/snapshot.ts'
+import type { TokenKey } from '../../proxy/cohort/token/settings.ts'
 import { CodedError } from '../coded-error.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config, EndpointConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
+import { tokenSettings } from '../config/tokens.ts'
 import type { Routing, RouteTarget } from '../rollout/engine.ts'
 import type { Settlements } from '../judge/settlements.ts'
 import type { Resolution } from '../upstreams/resolution.ts'
@@ -64,6 +66,8 @@ export interface CompileContext {
   readonly settlements: Settlements
   /** See `Snapshot.viaName`. */
   readonly viaName: string
+  /** The key set of an address; left out, or null: not known. */
+  readonly keysAt?: (url: string) => readonly TokenKey[] | null
   /** What rules ask, as it is now; left out: nothing. */
   readonly flags?: (config: Config, targets: readonly RouteTarget[]) => Flags
 }
@@ -162,6 +166,7 @@ function compileRoute(
     sticky: route.sticky,
     forceHeader: route.forceHeader,
     rules: route.rules,
+    token: tokenSettings(route.token, context.keysAt ?? (() => null)),
     errors: route.errors,
     retry: route.retry,
     fallback: route.fallback,

@@ -16,12 +16,16 @@ import type { ConditionFacts } from './condition.ts'
 import { COHORT_FAULT_INDEX, type CohortFault } from './faults.ts'
 import { queryParameter } from './query.ts'
 import { encoded } from './text.ts'
+import type { TokenReader } from './token/reader.ts'
+import type { Token } from './token/token.ts'
 import type { UnitFacts } from './unit.ts'
 
 /** What a request stands in. */
 export interface FactsContext {
   readonly tally: Uint32Array
   readonly table: Pick<RoutingTable, 'trusted'>
+  /** Milliseconds since 1970. */
+  readonly wallMs: number
 }
 
 export class RequestFacts implements ConditionFacts, UnitFacts, FlagSubject {
@@ -32,15 +36,23 @@ export class RequestFacts implements ConditionFacts, UnitFacts, FlagSubject {
   #peer!: Peer
   #path: string | null = null
   #address: string | null = null
+  #reader!: TokenReader
+  /** Undefined: not looked at. */
+  #token: Token | null | undefined = undefined
+  /** There is a token that is not to be believed. */
+  #isForged = false
 
   constructor(context: FactsContext) {
     this.#context = context
   }
 
   /** A request has come; what was known is forgotten. */
-  begin(head: RequestHead, peer: Peer): void {
+  begin(head: RequestHead, peer: Peer, tokens: TokenReader): void {
     this.#head = head
     this.#peer = peer
+    this.#reader = tokens
+    this.#token = undefined
+    this.#isForged = false
     this.#path = null
     this.#address = null
     this.unit = null
@@ -80,12 +92,27 @@ export class RequestFacts implements ConditionFacts, UnitFacts, FlagSubject {
     return queryParameter(this.#head.target, name)
   }
 
-  claim(_name: string): readonly string[] | null | undefined {
+  claim(name: string): readonly string[] | null | undefined {
+    const token = this.#token === undefined ? this.#readToken() : this.#token
+    if (this.#isForged) return undefined
+    return token === null ? null : token.texts(name)
+  }
+
+  /** Its fault is counted once for each request that has something to ask of it. */
+  #readToken(): Token | null {
+    const found = this.#reader.read(this)
+    this.#token = null
+    if (found === null) return null
+    const fault = found === 'tooLong' ? 'tokenTooLong' : found.faultAt(this.#context.wallMs / 1_000)
+    if (found !== 'tooLong' && fault === null) return (this.#token = found)
+    this.#isForged = true
+    if (fault !== null) this.fault(fault)
     return null
   }
 
-  claimText(_name: string): string | null {
-    return null
+  claimText(name: string): string | null {
+    const texts = this.claim(name)
+    return texts?.length === 1 ? texts[0]! : null
   }
 
   attribute(name: string): string | null {

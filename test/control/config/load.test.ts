@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { CodedError } from '../../../src/control/coded-error.ts'
 import { checkConfig, loadConfig, sourceOf } from '../../../src/control/config/load.ts'
 import { ERRORS } from '../../proxy/routes.ts'
+import { BEARER_TOKEN } from '../../../src/proxy/cohort/token/settings.ts'
 import { configOf, sample } from './sample.ts'
 
 /** What a route has that says nothing of failures. */
@@ -116,6 +117,7 @@ test('what a file leaves out has the documented default', () => {
         sticky: null,
         forceHeader: null,
         rules: [],
+        token: BEARER_TOKEN,
         errors: ERRORS,
         ...TRIES,
       },
@@ -233,6 +235,7 @@ store: { path: ":memory:" }
       stable: 'shop.v_1-a',
       sticky: [{ kind: 'cookie', name: 'Session', mint: true }],
       rules: [],
+      token: BEARER_TOKEN,
       forceHeader: 'x-variant',
       errors: ERRORS,
       ...TRIES,
@@ -244,6 +247,7 @@ store: { path: ":memory:" }
       stable: 'shop.v_1-a',
       sticky: [{ kind: 'header', name: 'x-user-id' }],
       rules: [],
+      token: BEARER_TOKEN,
       forceHeader: null,
       errors: { statuses: [429, 503], grpcStatuses: [2, 14] },
       ...TRIES,
@@ -255,6 +259,7 @@ store: { path: ":memory:" }
       stable: 'shop.v_1-a',
       sticky: [{ kind: 'cookie', name: 'c', mint: false }],
       rules: [],
+      token: BEARER_TOKEN,
       forceHeader: null,
       errors: ERRORS,
       ...TRIES,

@@ -46,6 +46,7 @@ export function configOf(
       sticky: null,
       forceHeader: null,
       rules: [],
+      token: { from: { kind: 'header', name: 'authorization' }, verification: null },
       errors: ERRORS,
       retry: NO_RETRY,
       fallback: false,

@@ -4,6 +4,8 @@ import { createTallyBuffer, segment, THREAD } from '../../../src/analyzer/tally.
 import { TrustedPeers } from '../../../src/proxy/address.ts'
 import { RequestFacts } from '../../../src/proxy/cohort/facts.ts'
 import { COHORT_FAULTS } from '../../../src/proxy/cohort/faults.ts'
+import { TokenReader } from '../../../src/proxy/cohort/token/reader.ts'
+import { BEARER_TOKEN } from '../../../src/proxy/cohort/token/settings.ts'
 import { createPeer } from '../../../src/proxy/forwarding.ts'
 import { head, parseRequest } from '../http1/heads.ts'
 
@@ -14,6 +16,10 @@ export interface SentRequest {
   readonly lines?: readonly string[]
   readonly address?: string
   readonly trustedProxies?: readonly string[]
+  /** Default: the bearer's, whoever wrote it. */
+  readonly tokens?: TokenReader
+  /** Seconds since 1970. */
+  readonly nowS?: number
 }
 
 const tally = segment(createTallyBuffer(1), 0)
@@ -29,9 +35,10 @@ export function factsOf(sent: SentRequest) {
     clientCertificate: null,
   })
   const line = `${sent.method ?? 'GET'} ${sent.target ?? '/'} HTTP/1.1`
-  const facts = new RequestFacts({ tally, table: { trusted } })
+  const facts = new RequestFacts({ tally, table: { trusted }, wallMs: (sent.nowS ?? 0) * 1_000 })
   const before = faultCounts()
-  facts.begin(parseRequest(head(line, 'Host: shop.example.com', ...(sent.lines ?? []))), peer)
+  const parsed = parseRequest(head(line, 'Host: shop.example.com', ...(sent.lines ?? [])))
+  facts.begin(parsed, peer, sent.tokens ?? new TokenReader(BEARER_TOKEN))
   const faults = () =>
     Object.fromEntries(
       faultCounts().flatMap((count, i) =>

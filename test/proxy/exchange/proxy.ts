@@ -22,6 +22,7 @@ import {
 import { BIN_COUNT } from '../../../src/analyzer/histogram.ts'
 import { SETTLED } from '../../../src/analyzer/settled.ts'
 import { MIRROR_DROPS, UPSTREAM_FAILURE_NAMES } from '../../../src/proxy/failure.ts'
+import { BEARER_TOKEN } from '../../../src/proxy/cohort/token/settings.ts'
 import { ProxyServer } from '../../../src/proxy/server.ts'
 import type {
   Endpoint,
@@ -124,6 +125,7 @@ export function snapshotOf(setup: Setup): Snapshot {
         sticky: null,
         forceHeader: null,
         rules: [],
+        token: BEARER_TOKEN,
         errors: ERRORS,
         retry: NO_RETRY,
         fallback: false,
