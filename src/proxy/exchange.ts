@@ -179,7 +179,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     const { table } = this.#context
     const { upstream: group } = this.#assignment.variant
     const endpoint = this.#attempts.isHopeless ? null : group.choose(this.#attempts.choice)
-    if (endpoint === null) return this.#setBack('unavailable')
+    if (endpoint === null) return this.#setBack(group.shortage)
     const upstream = endpoint.open(this.#context, this, mayReuse)
     if (upstream === null) return this.#setBack('connectionLimit')
     this.#attempts.open(endpoint)

@@ -30,6 +30,8 @@ export class CompiledUpstream {
   readonly #context: UpstreamContext
   readonly #weights: readonly number[]
   #picker!: Picker
+  readonly #hasLimits: boolean
+  #isOverfull = false
   #isDown = false
   #seenChange = -1
 
@@ -43,6 +45,7 @@ export class CompiledUpstream {
     this.watch = new Watch(this.endpoints, upstream.outlier)
     this.#settings = upstream
     this.#context = context
+    this.#hasLimits = upstream.limits.requests < Infinity || upstream.limits.retries < Infinity
     this.#weights = addresses.map(({ weight }) => weight)
   }
 
@@ -52,15 +55,37 @@ export class CompiledUpstream {
     return this.#isDown
   }
 
-  /** Returns null when no endpoint may be used. */
+  /** Returns null when no endpoint may be used, or as many requests are under way as may; `shortage` tells which. */
   choose(choice: Choice): Endpoint | null {
     this.#renew()
+    if (this.#isOverflowing(choice)) return null
     const { suspect } = this.watch
     if (suspect !== null) {
       this.watch.suspect = null
       if (suspect !== choice.avoid && suspect.isFit) return suspect
     }
     return this.#picker.pick(choice)
+  }
+
+  /** Why `choose` gave no endpoint just now. */
+  get shortage(): 'unavailable' | 'overflow' {
+    return this.#isOverfull ? 'overflow' : 'unavailable'
+  }
+
+  /** Whether there are as many requests, or second tries, as there may be. */
+  #isOverflowing({ avoid }: Choice): boolean {
+    if (!this.#hasLimits) return false
+    const { requests, retries } = this.limits
+    const isRetry = avoid !== null
+    let requestCount = 0
+    let retryCount = 0
+    for (const endpoint of this.endpoints) {
+      requestCount += endpoint.outstandingCount
+      retryCount += endpoint.retryCount
+      endpoint.isRetryNext = isRetry
+    }
+    this.#isOverfull = requestCount >= requests || (isRetry && retryCount >= retries)
+    return this.#isOverfull
   }
 
   #renew(): void {

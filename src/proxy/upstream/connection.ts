@@ -67,6 +67,7 @@ export class UpstreamConnection implements Upstream {
   #hasAnswered = false
   /** Its request has no final head yet. */
   #isWaiting = true
+  #isRetry = false
   #informationalCount = 0
   /** The beginning of a head that was cut. */
   #partial: Buffer | null = null
@@ -118,6 +119,18 @@ export class UpstreamConnection implements Upstream {
     this.endpoint.vitals.beginWait(this.#context.nowMs)
   }
 
+  /** Until the request is over. */
+  countAsRetry(): void {
+    this.#isRetry = true
+    this.endpoint.retryCount++
+  }
+
+  #endRetry(): void {
+    if (!this.#isRetry) return
+    this.#isRetry = false
+    this.endpoint.retryCount--
+  }
+
   #endWait(isAnswered: boolean): void {
     if (!this.#isWaiting) return
     this.#isWaiting = false
@@ -161,6 +174,7 @@ export class UpstreamConnection implements Upstream {
     this.#user = null
     this.#isClosed = true
     this.#endWait(false)
+    this.#endRetry()
     const socket = this.#socket
     if (this.#bodyKind !== TUNNEL || !socket.writableEnded) return void socket.destroy()
     socket.setTimeout(LINGER_MS, () => socket.destroy())
@@ -313,6 +327,7 @@ export class UpstreamConnection implements Upstream {
     const trailers = this.#bodyKind === CHUNKED ? this.#decoder.trailers : ''
     this.#user = null
     this.#isInBody = false
+    this.#endRetry()
     this.#wasLong = this.#bodyBytes > INLINE_BYTES
     this.#requestCount++
     const isSent = user.isRequestDone && this.#socket.writableLength === 0
@@ -343,6 +358,7 @@ export class UpstreamConnection implements Upstream {
 
   #onClose(): void {
     this.endpoint.connectionCount--
+    this.endpoint.onRoom()
     this.#context.tally[THREAD.upstreamClosed]!++
     this.#buffer.drop()
     this.#fail(this.#hasAnswered ? 'incomplete' : 'reset')

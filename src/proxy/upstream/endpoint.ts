@@ -11,9 +11,12 @@ import { UpstreamConnection } from './connection.ts'
 import { SecureEndpoint } from './dial.ts'
 import { type Standing, STEADY } from './ejection.ts'
 import { HashRings } from './hash-ring.ts'
+import { EndpointQueue } from './queue.ts'
 import type { EndpointReport } from './report.ts'
 import { SessionPool } from './session-pool.ts'
+import type { UpstreamLimits } from './settings.ts'
 import type { Upstream, UpstreamUser } from './upstream.ts'
+import type { UpstreamStream } from './stream.ts'
 import { Vitals } from './vitals.ts'
 import type { Watch } from './watch.ts'
 
@@ -54,11 +57,22 @@ export class Endpoint {
   /** Of the first upstream that names it. */
   watch: Watch | null = null
   slowStartMs = 0
+  /** The most connections, beside what holds for every endpoint. */
+  connectionLimit = Infinity
+  /** Second and later tries under way; counted where they are limited. */
+  retryCount = 0
+  /** The next place is for one of them. */
+  isRetryNext = false
+  /** The most requests that wait for one. */
+  pendingLimit = 0
   /** No snapshot names it any more: what runs may finish, nothing is kept. */
   isRetired = false
   /** Of HTTP/2; empty where HTTP/1.1 is spoken, as `#idle` is with HTTP/2. */
   readonly sessions: SessionPool = new SessionPool(this)
   readonly #idle: UpstreamConnection[] = []
+  readonly #queue: EndpointQueue = new EndpointQueue(this, (context, user) =>
+    this.#openNow(context, user, true),
+  )
   readonly #set: EndpointSet
   /** Since when its share rises, monotonic milliseconds, and for how long. */
   #warmingSinceMs = -Infinity
@@ -77,8 +91,9 @@ export class Endpoint {
 
   /** Requests on their way, or waiting for a connection. */
   get outstandingCount(): number {
-    if (this.protocol === 'http2') return this.sessions.streamCount
-    return this.connectionCount - this.#idle.length
+    const waitingCount = this.#queue.length
+    if (this.protocol === 'http2') return this.sessions.streamCount + waitingCount
+    return this.connectionCount - this.#idle.length + waitingCount
   }
 
   /** What it is compared by: recent failures count as requests under way. */
@@ -109,19 +124,49 @@ export class Endpoint {
   }
 
   /**
-   * Returns a place for one request, or null when all connections are taken that may be. `mayReuse`: it may be a
-   * connection that has been used before.
+   * Returns a place for one request, which may have to wait for it; or null when all connections are taken that may be and
+   * as many requests wait as may. `mayReuse`: it may be a connection that has been used before.
    */
   open(context: ThreadContext, user: UpstreamUser, mayReuse: boolean): Upstream | null {
+    const isRetry = this.isRetryNext
+    this.isRetryNext = false
+    if (this.#queue.length === 0) {
+      const place = this.#openNow(context, user, mayReuse)
+      if (isRetry) place?.countAsRetry()
+      if (place !== null) return place
+    }
+    return this.#queue.length < this.pendingLimit ? this.#queue.add(context, user) : null
+  }
+
+  #openNow(
+    context: ThreadContext,
+    user: UpstreamUser,
+    mayReuse: boolean,
+  ): UpstreamConnection | UpstreamStream | null {
     if (this.protocol === 'http2') return this.sessions.open(context, user, mayReuse)
     const kept = mayReuse ? this.#idle.pop() : undefined
     if (kept !== undefined) {
       kept.assign(user)
       return kept
     }
-    const isFull = this.connectionCount >= context.table.limits.upstreamConnections
-    if (isFull && !this.closeOldest()) return null
+    if (this.isFull(context) && !this.closeOldest()) return null
     return new UpstreamConnection(context, this, user)
+  }
+
+  /** Whether it has as many connections as it may. */
+  isFull(context: ThreadContext): boolean {
+    const { upstreamConnections } = context.table.limits
+    return this.connectionCount >= Math.min(upstreamConnections, this.connectionLimit)
+  }
+
+  /** A connection has closed, or can take another request. */
+  onRoom(): void {
+    this.#queue.serveSoon()
+  }
+
+  /** Fails requests that have waited too long. */
+  expireQueue(nowMs: number): void {
+    if (this.#queue.length > 0) this.#queue.expire(nowMs)
   }
 
   /**
@@ -174,8 +219,9 @@ export class Endpoint {
 
   /** Keeps a connection for the next request. */
   release(connection: UpstreamConnection): void {
-    if (this.isRetired) connection.close()
-    else this.#idle.push(connection)
+    if (this.isRetired) return connection.close()
+    this.#idle.push(connection)
+    this.onRoom()
   }
 
   forget(connection: UpstreamConnection): void {
@@ -227,8 +273,8 @@ export class EndpointSet {
 
   /** The upstreams of a new table; where two name an endpoint, the first one's rules hold for it. All others are retired. */
   follow(upstreams: readonly FollowedUpstream[]): void {
-    for (const { watch, slowStartMs } of upstreams.toReversed()) {
-      for (const endpoint of watch.endpoints) this.#adopt(endpoint, watch, slowStartMs)
+    for (const upstream of upstreams.toReversed()) {
+      for (const endpoint of upstream.watch.endpoints) this.#adopt(endpoint, upstream)
     }
     this.#watches = upstreams.map(({ watch }) => watch)
     this.#isStarted = true
@@ -236,10 +282,13 @@ export class EndpointSet {
     this.retain(new Set(this.#watches.flatMap(({ endpoints }) => endpoints)))
   }
 
-  #adopt(endpoint: Endpoint, watch: Watch, slowStartMs: number): void {
+  #adopt(endpoint: Endpoint, { watch, slowStartMs, limits }: FollowedUpstream): void {
     const isNew = endpoint.watch === null && this.#isStarted
+    const part = (limit: number): number => Math.ceil(limit / watch.endpoints.length)
     endpoint.watch = watch
     endpoint.slowStartMs = slowStartMs
+    endpoint.connectionLimit = part(limits.connections)
+    endpoint.pendingLimit = part(limits.pendingRequests)
     if (isNew) endpoint.warm(this.nowMs, { isReadmitted: false })
   }
 
@@ -273,6 +322,7 @@ export class EndpointSet {
     let isWarming = false
     for (const endpoint of this.#byId.values()) {
       endpoint.vitals.endTurn()
+      endpoint.expireQueue(nowMs)
       if (endpoint.warmth(nowMs) < 1) isWarming = true
     }
     let hasChanged = isWarming || this.#wasWarming
@@ -301,4 +351,5 @@ export interface FollowedUpstream {
   readonly name: string
   readonly watch: Watch
   readonly slowStartMs: number
+  readonly limits: UpstreamLimits
 }

@@ -33,8 +33,7 @@ export class SessionPool {
       if (mayReuse || session.isFresh) return session
       spare = session
     }
-    const isFull = this.#endpoint.connectionCount >= context.table.limits.upstreamConnections
-    if (isFull && !this.#closeOldest()) return spare
+    if (this.#endpoint.isFull(context) && !this.#closeOldest()) return spare
     const session = new UpstreamSession(context, this.#endpoint)
     this.#sessions.add(session)
     return session

@@ -199,6 +199,7 @@ export class UpstreamSession {
   leave(stream: UpstreamStream): void {
     if (!this.#streams.delete(stream)) return
     this.endpoint.sessions.streamCount--
+    this.endpoint.onRoom()
     if (!this.isIdle) return
     this.#idleSinceMs = this.context.nowMs
     if (this.#isRetired || this.endpoint.isRetired) this.close()
@@ -301,6 +302,7 @@ export class UpstreamSession {
   #onSettings({ remoteSettings }: ClientHttp2Session): void {
     this.#streamLimit = Math.min(remoteSettings.maxConcurrentStreams ?? STREAM_LIMIT, STREAM_LIMIT)
     this.#allowsConnect = remoteSettings.enableConnectProtocol === true
+    this.endpoint.onRoom()
     for (const stream of this.#streams) stream.onSessionReady()
   }
 
@@ -336,6 +338,7 @@ export class UpstreamSession {
     this.#lose(null)
     this.endpoint.sessions.forget(this)
     this.endpoint.connectionCount--
+    this.endpoint.onRoom()
     this.context.tally[THREAD.upstreamClosed]!++
     for (const stream of this.#streams) stream.onSessionGone()
   }

@@ -32,6 +32,7 @@ export class UpstreamStream implements Upstream {
   readonly #session: UpstreamSession
   /** There is no final head yet. */
   #isWaiting = true
+  #isRetry = false
   #user: UpstreamUser | null
   /** Null until the head is sent. */
   #stream: ClientHttp2Stream | null = null
@@ -53,6 +54,18 @@ export class UpstreamStream implements Upstream {
     this.#isUpgrade = user.isUpgrade
     this.isConnected = session.isConnected && (!this.#isUpgrade || session.allowsConnect === true)
     this.endpoint.vitals.beginWait(session.context.nowMs)
+  }
+
+  /** Until the request is over. */
+  countAsRetry(): void {
+    this.#isRetry = true
+    this.endpoint.retryCount++
+  }
+
+  #endRetry(): void {
+    if (!this.#isRetry) return
+    this.#isRetry = false
+    this.endpoint.retryCount--
   }
 
   #endWait(isAnswered: boolean): void {
@@ -139,6 +152,7 @@ export class UpstreamStream implements Upstream {
     const hadUser = this.#user !== null
     this.#user = null
     this.#endWait(false)
+    this.#endRetry()
     const stream = this.#stream
     if (stream === null) return this.#session.leave(this)
     if (this.#isTunnelDone) {
@@ -256,6 +270,7 @@ export class UpstreamStream implements Upstream {
     if (!this.#hasHead) return this.#fail('protocol', NEVER)
     if (this.#isTunnel) return user.onResponseEnd('')
     this.#user = null
+    this.#endRetry()
     const stream = this.#stream!
     // What is left of the request is of no use to a peer that has answered.
     if (!this.#ends!.isEnded || stream.writableLength > 0) this.#ends!.reset()

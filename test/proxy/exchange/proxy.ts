@@ -32,6 +32,7 @@ import type {
   Snapshot,
   Timeouts,
 } from '../../../src/proxy/snapshot.ts'
+import type { EndpointReport } from '../../../src/proxy/upstream/report.ts'
 import type { UpstreamSettings } from '../../../src/proxy/upstream/settings.ts'
 import { endpointOf, ERRORS, NO_RETRY, upstreamOf } from '../routes.ts'
 
@@ -178,6 +179,8 @@ export class Proxy {
   readonly server: ProxyServer
   readonly #words: Uint32Array
   readonly bugs: unknown[] = []
+  /** What was last told of endpoints, by id. */
+  readonly reports: Map<string, EndpointReport> = new Map()
   #offsetMs = 0
   #clockReadings = 0
   port = 0
@@ -192,6 +195,9 @@ export class Proxy {
       },
       random,
       report: (error) => void this.bugs.push(error),
+      tellEndpoints: (reports) => {
+        for (const report of reports) this.reports.set(report.id, report)
+      },
     })
   }
 

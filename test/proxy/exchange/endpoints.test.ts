@@ -1,0 +1,126 @@
+/** Endpoints that break while requests go to them, over real sockets; and what a thread tells of endpoints. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { RULES } from '../upstream/fleet.ts'
+import { type Client, connectClient } from './client.ts'
+import { eventually } from './eventually.ts'
+import { type Proxy, type Setup, startProxy } from './proxy.ts'
+import { answerOk, type Script, startUpstream, type Upstream } from './upstream.ts'
+
+const RETRY = { attempts: 3, statuses: [503], methods: null, perTryMs: 500 }
+const CLIENT_COUNT = 8
+
+async function start(size: number, setup: Partial<Setup> = {}) {
+  const upstreams = await Promise.all(Array.from({ length: size }, () => startUpstream(answerOk)))
+  const proxy = await startProxy({
+    stable: upstreams.map(({ port }) => port),
+    upstream: { outlier: RULES },
+    ...setup,
+  })
+  return { upstreams, proxy, ids: upstreams.map(({ port }) => `http1://127.0.0.1:${port}`) }
+}
+
+/** Clients that ask one request after the other until they are told to stop. Resolves with all statuses. */
+class Crowd {
+  isDone = false
+  readonly statuses: Promise<readonly number[]>
+
+  constructor(clients: readonly Client[]) {
+    this.statuses = Promise.all(clients.map((client) => this.#ask(client))).then((all) =>
+      all.flat(),
+    )
+  }
+
+  async #ask(client: Client): Promise<readonly number[]> {
+    const statuses: number[] = []
+    while (!this.isDone) {
+      statuses.push((await client.get('/')).status)
+      await sleep(10)
+    }
+    return statuses
+  }
+
+  stop(): Promise<readonly number[]> {
+    this.isDone = true
+    return this.statuses
+  }
+}
+
+async function crowdOn(proxy: Proxy): Promise<Crowd> {
+  return new Crowd(
+    await Promise.all(Array.from({ length: CLIENT_COUNT }, () => connectClient(proxy.port))),
+  )
+}
+
+const hang: Script = () => undefined
+
+const slow: Script = async (received) => {
+  await sleep(60)
+  received.answer(200, 'ok')
+}
+
+function kill(upstream: Upstream): void {
+  upstream.script = (received) => received.reset()
+  for (const socket of upstream.sockets) socket.resetAndDestroy()
+}
+
+const FAULTS: readonly (readonly [string, (upstream: Upstream) => void])[] = [
+  ['killed', kill],
+  ['hung', (upstream) => void (upstream.script = hang)],
+  ['slow', (upstream) => void (upstream.script = slow)],
+  ['failing', (upstream) => void (upstream.script = (received) => received.answer(503, 'no'))],
+]
+
+test.for(FAULTS)(
+  'one of four that is %s is out, and no client sees an error',
+  async ([, breakIt]) => {
+    const { upstreams, proxy, ids } = await start(4, { route: { retry: RETRY } })
+    const crowd = await crowdOn(proxy)
+    await eventually(() => upstreams[1]!.requests.length).toBeGreaterThan(20)
+    breakIt(upstreams[1]!)
+    await eventually(() => proxy.reports.get(ids[1]!)?.ejected ?? null).not.toBeNull()
+    for (const id of [ids[0]!, ids[2]!, ids[3]!]) expect(proxy.reports.get(id)?.ejected).toBeNull()
+    const statuses = await crowd.stop()
+    expect(statuses.filter((status) => status !== 200)).toEqual([])
+  },
+)
+
+test('control hears of each endpoint what it has to do and how it fares, and nothing twice', async () => {
+  const { proxy, ids, upstreams } = await start(2)
+  const client = await connectClient(proxy.port)
+  for (let i = 0; i < 20; i++) await client.get('/')
+  for (let i = 0; i < 4; i++) await proxy.advance(250)
+  const reports = ids.map((id) => proxy.reports.get(id)!)
+  expect(reports[0]!.requestCount + reports[1]!.requestCount).toBe(20)
+  for (const [index, report] of reports.entries()) {
+    expect(report).toMatchObject({
+      outstandingCount: 0,
+      connectionCount: upstreams[index]!.openCount,
+      ejected: null,
+      failureCount: 0,
+    })
+    expect(report.latencyUs).toBeGreaterThan(0)
+  }
+  proxy.reports.clear()
+  for (let i = 0; i < 4; i++) await proxy.advance(250)
+  expect(proxy.reports.size).toBe(0)
+})
+
+test('an endpoint that is told to be unhealthy gets no request from then on', async () => {
+  const { upstreams, proxy, ids } = await start(2)
+  const client = await connectClient(proxy.port)
+  proxy.server.setUnhealthy([ids[0]!])
+  for (let i = 0; i < 20; i++) await client.get('/')
+  expect(upstreams.map(({ requests }) => requests.length)).toEqual([0, 20])
+  proxy.server.setUnhealthy(ids)
+  expect((await client.get('/')).status).toBe(200)
+})
+
+test('where all are unhealthy the request is answered 503, if that is what the file says', async () => {
+  const { proxy, ids } = await start(2, { upstream: { panic: 'refuse' } })
+  const client = await connectClient(proxy.port)
+  proxy.server.setUnhealthy(ids)
+  expect((await client.get('/')).status).toBe(503)
+  expect(proxy.counted().failures).toEqual({ unavailable: 1 })
+})
