@@ -50,7 +50,7 @@ export class Assignment implements Choice {
     this.#pending.length = 0
     this.unit = null
     this.setCookieLine = ''
-    facts.begin(head, peer, route.tokens)
+    facts.begin(head, peer, route)
     if (route.sticky !== null) {
       this.unit = unitIn(route.sticky, facts) ?? this.#mintUnit(route, peer.isSecure)
     }

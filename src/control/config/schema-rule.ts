@@ -7,6 +7,7 @@ import { readCidr } from './address.ts'
 import { RULE_LIMITS } from './defaults-rule.ts'
 import { choice, text } from './leaf.ts'
 import { NAME_PATTERN } from './names.ts'
+import { OWN_PROVIDER } from './schema-flags.ts'
 import {
   ClaimCondition,
   CookieCondition,
@@ -21,6 +22,11 @@ function readMethod(found: string): string {
   const method = found.toUpperCase()
   if (methodIndex(method) >= 0) return method
   throw refused(`${quote(found)} is not a method that is served`)
+}
+
+function readKey(found: string): string {
+  if (found !== '' && found.length <= RULE_LIMITS.name) return found
+  throw refused(`must be the key of a flag, 1 to ${RULE_LIMITS.name} characters`)
 }
 
 const Method = text(readMethod, 'A method.', '^[A-Za-z]+$')
@@ -97,8 +103,12 @@ function conditionOf({ all, any, not, method, address, ...values }: Parts): Cond
 }
 
 const FlagSection = section({
-  key: text(String, 'The key of the flag.'),
-  provider: text(String, 'The provider that has it.', NAME_PATTERN),
+  key: text(readKey, 'The key of the flag.'),
+  provider: text(
+    String,
+    `The provider that has it, of flags.providers. Default ${OWN_PROVIDER}: the flags that Sluice keeps itself.`,
+    NAME_PATTERN,
+  ).prefault(OWN_PROVIDER),
 }).describe(
   'The variant that a flag names for the request; where it names none, the rule does not match.',
 )

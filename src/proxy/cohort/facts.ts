@@ -10,13 +10,12 @@ import type { FlagSubject } from '../flags/evaluator.ts'
 import type { Peer } from '../forwarding.ts'
 import { X_FORWARDED_FOR } from '../headers.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import type { RoutingTable } from '../table.ts'
+import type { CompiledRoute, RoutingTable } from '../table.ts'
 import { clientAddress } from './client-address.ts'
 import type { ConditionFacts } from './condition.ts'
 import { COHORT_FAULT_INDEX, type CohortFault } from './faults.ts'
 import { queryParameter } from './query.ts'
 import { encoded } from './text.ts'
-import type { TokenReader } from './token/reader.ts'
 import type { Token } from './token/token.ts'
 import type { UnitFacts } from './unit.ts'
 
@@ -36,7 +35,7 @@ export class RequestFacts implements ConditionFacts, UnitFacts, FlagSubject {
   #peer!: Peer
   #path: string | null = null
   #address: string | null = null
-  #reader!: TokenReader
+  #route!: Pick<CompiledRoute, 'name' | 'tokens'>
   /** Undefined: not looked at. */
   #token: Token | null | undefined = undefined
   /** There is a token that is not to be believed. */
@@ -47,10 +46,10 @@ export class RequestFacts implements ConditionFacts, UnitFacts, FlagSubject {
   }
 
   /** A request has come; what was known is forgotten. */
-  begin(head: RequestHead, peer: Peer, tokens: TokenReader): void {
+  begin(head: RequestHead, peer: Peer, route: Pick<CompiledRoute, 'name' | 'tokens'>): void {
     this.#head = head
     this.#peer = peer
-    this.#reader = tokens
+    this.#route = route
     this.#token = undefined
     this.#isForged = false
     this.#path = null
@@ -100,7 +99,7 @@ export class RequestFacts implements ConditionFacts, UnitFacts, FlagSubject {
 
   /** Its fault is counted once for each request that has something to ask of it. */
   #readToken(): Token | null {
-    const found = this.#reader.read(this)
+    const found = this.#route.tokens.read(this)
     this.#token = null
     if (found === null) return null
     const fault = found === 'tooLong' ? 'tokenTooLong' : found.faultAt(this.#context.wallMs / 1_000)
@@ -143,6 +142,8 @@ export class RequestFacts implements ConditionFacts, UnitFacts, FlagSubject {
         return this.#head.host
       case 'address':
         return this.address
+      case 'route':
+        return this.#route.name
       default:
         return null
     }

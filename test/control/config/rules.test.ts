@@ -188,6 +188,16 @@ describe('a rule is refused', () => {
     expect(faultLines(routes('rules:', `- ${rule}`))).toEqual([fault])
   })
 
+  test('that asks a flag of a provider that there is not', () => {
+    const rule = '- { flag: { key: k, provider: growthbok } }'
+    const rest = 'flags: { providers: { growthbook: { flagd: { inline: { flags: {} } } } } }'
+    const faults = (text: string) => faultLines(text).filter((line) => line.includes('routes[0]'))
+    expect(faults(`${routes('rules:', rule)}\n${rest}`)).toEqual([
+      'f:8:35 routes[0].rules[0].flag.provider: there is no provider "growthbok" in flags.providers; did you mean "growthbook"?',
+    ])
+    expect(faults(routes('rules:', '- { flag: { key: k } }'))).toEqual([])
+  })
+
   test('whose conditions stand in each other too deeply', () => {
     const when = `${'{ not: '.repeat(40)}{ method: GET }${' }'.repeat(40)}`
     const faults = faultLines(routes('rules:', `- { when: ${when}, to: canary }`))

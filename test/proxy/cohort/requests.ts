@@ -38,7 +38,7 @@ export function factsOf(sent: SentRequest) {
   const facts = new RequestFacts({ tally, table: { trusted }, wallMs: (sent.nowS ?? 0) * 1_000 })
   const before = faultCounts()
   const parsed = parseRequest(head(line, 'Host: shop.example.com', ...(sent.lines ?? [])))
-  facts.begin(parsed, peer, sent.tokens ?? new TokenReader(BEARER_TOKEN))
+  facts.begin(parsed, peer, { name: 'shop', tokens: sent.tokens ?? new TokenReader(BEARER_TOKEN) })
   const faults = () =>
     Object.fromEntries(
       faultCounts().flatMap((count, i) =>
