@@ -1,15 +1,14 @@
 /** What the real process decided, computed again by the command line from what its journal kept. */
 
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { EventView, RolloutView } from '../../src/control/api/schema.ts'
+import { explain } from './explain-process.ts'
 import { startShopPair } from './shop-pair.ts'
 import { type SluiceProcess, startSluice } from './sluice-process.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/control/main.ts')
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 async function open(analysisLines: readonly string[] = []) {
@@ -53,17 +52,6 @@ function alarmOf(sluice: SluiceProcess, while_: () => Promise<unknown> = async (
     },
     { interval: 20, timeout: 20_000 },
   )
-}
-
-/** Runs `sluice explain` as a process of its own. */
-function explain({ adminUrl }: SluiceProcess, seq: number, ...options: readonly string[]) {
-  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const words = [MAIN, 'explain', '--verdict', String(seq), ...options]
-    const env = { ...process.env, SLUICE_SERVER: adminUrl }
-    execFile(process.execPath, words, { env }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
-    })
-  })
 }
 
 /** Three processes one after the other, on a machine that may be busy. */

@@ -32,8 +32,13 @@ export class Promotion {
   /** Returns what it bet on. */
   add(epoch: EpochCounts, isSticky: boolean): CoinCounts {
     const counts = isSticky ? unitCounts(epoch) : requestCounts(epoch)
-    this.#coin.bet(oddsOf(epoch.weightBp), counts)
+    this.bet(epoch.weightBp, counts)
     return counts
+  }
+
+  /** The same of counts that have been told apart before. */
+  bet(weightBp: number, counts: CoinCounts): void {
+    this.#coin.bet(oddsOf(weightBp), counts)
   }
 
   /** Whether the evidence is enough, or ever was. */

@@ -6,6 +6,7 @@
  * leaves a step with probability `beta` at most.
  */
 
+import type { CoinCounts } from '../coin/coin.ts'
 import type { GuardConfig } from './config.ts'
 import type { EpochCounts } from './counts.ts'
 import type { PromotionEvidence } from './evidence.ts'
@@ -28,28 +29,65 @@ export interface StepEvidence extends PromotionEvidence {
   readonly leastMs: number | null
 }
 
+/** What came in at one weight. */
+interface WeightCounts extends CoinCounts {
+  readonly weightBp: number
+}
+
+/**
+ * What was seen when the evidence reached its limit, safe for JSON: who has it can reach it again. The order in which
+ * it came does not matter to these bets.
+ */
+export interface StepRecord {
+  readonly margin: Margin
+  /** Whether units were counted, and not requests. */
+  readonly isSticky: boolean
+  readonly counts: readonly WeightCounts[]
+  readonly log10: number
+}
+
 export interface SavedStepPromotion {
   readonly promotion: SavedPromotion
   readonly tickCount: number
-  readonly canaryOkCount: number
-  readonly stableBadCount: number
+  readonly counts: readonly WeightCounts[]
+  readonly record: StepRecord | null
+}
+
+type Margin = NonNullable<GuardConfig['promotion']>
+
+/** Returns the evidence of what was seen, as decimal logarithms. Throws a RangeError where a margin has no bets. */
+export function replayStep({ margin, counts }: StepRecord): {
+  readonly log10: number
+  readonly limitLog10: number
+} {
+  const promotion = new Promotion(margin)
+  for (const one of counts) promotion.bet(one.weightBp, one)
+  return promotion.evidence()
 }
 
 /** Ticks beyond which nobody waits: it doubles that often. */
 const DOUBLINGS = 40
 
 export class StepPromotion {
+  readonly #margin: Margin
   readonly #promotion: Promotion
+  /** By weight: the step's own, and what was sent before it began. */
+  readonly #counts: Map<number, WeightCounts>
   #tickCount: number
-  #canaryOkCount: number
-  #stableBadCount: number
+  #record: StepRecord | null
 
   /** Goes on from `saved`; throws a RangeError when that is not of these bets. */
-  constructor(config: NonNullable<GuardConfig['promotion']>, saved?: SavedStepPromotion) {
-    this.#promotion = new Promotion(config, saved?.promotion)
+  constructor(margin: Margin, saved?: SavedStepPromotion) {
+    this.#margin = margin
+    this.#promotion = new Promotion(margin, saved?.promotion)
+    this.#counts = new Map(saved?.counts.map((one) => [one.weightBp, one]))
     this.#tickCount = saved?.tickCount ?? 0
-    this.#canaryOkCount = saved?.canaryOkCount ?? 0
-    this.#stableBadCount = saved?.stableBadCount ?? 0
+    this.#record = saved?.record ?? null
+  }
+
+  /** What the evidence was reached by; null while it is not. */
+  get record(): StepRecord | null {
+    return this.#record
   }
 
   /** Counts what settled in a tick. `isTrusted`: whether the coin is what it is believed to be. */
@@ -57,11 +95,23 @@ export class StepPromotion {
     this.#tickCount++
     for (const epoch of epochs) {
       if (epoch.weightBp === 0 || epoch.weightBp === 10_000) continue
-      const { canaryOkCount, stableBadCount } = this.#promotion.add(epoch, isSticky)
-      this.#canaryOkCount += canaryOkCount
-      this.#stableBadCount += stableBadCount
+      this.#count(epoch.weightBp, this.#promotion.add(epoch, isSticky))
     }
-    if (isTrusted) this.#promotion.decide()
+    if (!isTrusted) return
+    this.#promotion.decide()
+    const { isReached, log10 } = this.#promotion.evidence()
+    if (!isReached || this.#record !== null) return
+    this.#record = { margin: this.#margin, isSticky, counts: [...this.#counts.values()], log10 }
+  }
+
+  #count(weightBp: number, added: CoinCounts): void {
+    const before = this.#counts.get(weightBp)
+    this.#counts.set(weightBp, {
+      weightBp,
+      canaryBadCount: (before?.canaryBadCount ?? 0) + added.canaryBadCount,
+      canaryOkCount: (before?.canaryOkCount ?? 0) + added.canaryOkCount,
+      stableBadCount: (before?.stableBadCount ?? 0) + added.stableBadCount,
+    })
   }
 
   /** `tickMs`: length of a tick in milliseconds; `weightBp`: the one in force. */
@@ -80,19 +130,22 @@ export class StepPromotion {
     return {
       promotion: this.#promotion.save(),
       tickCount: this.#tickCount,
-      canaryOkCount: this.#canaryOkCount,
-      stableBadCount: this.#stableBadCount,
+      counts: [...this.#counts.values()],
+      record: this.#record,
     }
   }
 
   #leastMs(tickMs: number, weightBp: number): number | null {
-    if (this.#canaryOkCount === 0) return null
+    const counts = [...this.#counts.values()]
+    const canaryOkCount = counts.reduce((sum, one) => sum + one.canaryOkCount, 0)
+    const stableBadCount = counts.reduce((sum, one) => sum + one.stableBadCount, 0)
+    if (canaryOkCount === 0) return null
     const isReachedAfter = (ticks: number): boolean => {
       const share = ticks / this.#tickCount
       return this.#promotion.isReachedAfter(weightBp, {
         canaryBadCount: 0,
-        canaryOkCount: this.#canaryOkCount * share,
-        stableBadCount: this.#stableBadCount * share,
+        canaryOkCount: canaryOkCount * share,
+        stableBadCount: stableBadCount * share,
       })
     }
     let high = 1

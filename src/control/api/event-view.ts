@@ -53,6 +53,10 @@ export function viewEvent(entry: JournalEntry): EventView {
 export function viewEventDetail(entry: JournalEntry): EventDetail {
   const { body } = entry
   const view = viewEvent(entry)
+  if (body.kind === 'rollout' && body.event.type === 'verdict') {
+    const record = body.event.promotion?.record ?? null
+    return record === null ? view : { ...view, replay: { kind: 'step', ...record } }
+  }
   if (body.kind !== 'rollout' || body.event.type !== 'alarm') return view
   return { ...view, replay: body.event.replay === null ? null : { ...body.event.replay } }
 }

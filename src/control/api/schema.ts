@@ -249,7 +249,7 @@ export type EventView = z.output<typeof EventView>
 export const EventDetail = EventView.extend({
   replay: z.looseObject({}).nullable().optional().meta({
     description:
-      'Of an alarm: what it can be computed from again, as `sluice explain` does; its form changes with the guard. Of a metric and of Kayenta it has a `kind`. Null where it was reached before a restart, or is too large to be kept',
+      'Of an alarm: what it can be computed from again, as `sluice explain` does; its form changes with the guard. Of a metric, of Kayenta and of a verdict that a step had enough evidence it has a `kind`. Null where it was reached before a restart, or is too large to be kept',
   }),
 }).meta({ id: 'EventDetail', description: 'One entry of the journal, with what it was decided by' })
 export type EventDetail = z.output<typeof EventDetail>

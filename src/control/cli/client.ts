@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, type Dispatcher, request } from 'undici'
 import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
+import type { StepRecord } from '../../analyzer/guard/step-promotion.ts'
 import type { DemandReplay } from '../providers/replay.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { isConnectionFailure, problemOf, unreachable } from './failure.ts'
@@ -27,9 +28,12 @@ export interface EventPage {
 /** What a start is answered; a server of an earlier version warns of nothing. */
 export type StartedRollout = RolloutView & { readonly warnings?: readonly string[] }
 
+/** What the evidence of a step was reached by. */
+export type StepReplay = StepRecord & { readonly kind: 'step' }
+
 /** An event by itself: an alarm has what it was decided by. */
 export type RecordedEvent = EventView & {
-  readonly replay?: DecisionRecord | DemandReplay | null
+  readonly replay?: DecisionRecord | DemandReplay | StepReplay | null
 }
 
 export interface AdminClient {

@@ -7,11 +7,12 @@
 import type { Decision } from '../../analyzer/guard/evidence.ts'
 import { type DecisionRecord, replay } from '../../analyzer/guard/guard.ts'
 import { explain } from '../../analyzer/guard/sentence.ts'
-import { power } from '../../analyzer/guard/words.ts'
+import { replayStep } from '../../analyzer/guard/step-promotion.ts'
+import { power, thousands } from '../../analyzer/guard/words.ts'
 import type { DecisionView } from '../api/evidence-view.ts'
 import type { EventView } from '../api/schema.ts'
 import { type DemandReplay, replayDemand } from '../providers/replay.ts'
-import type { RecordedEvent } from './client.ts'
+import type { RecordedEvent, StepReplay } from './client.ts'
 import type { Command } from './command.ts'
 import { type Context, print } from './context.ts'
 import { CommandError, EXIT, UsageError } from './exit.ts'
@@ -39,7 +40,9 @@ export const EXPLAIN: Command = {
     const seq = Number(given.required('verdict'))
     const event = await context.client().event(seq)
     if (event.replay != null && 'kind' in event.replay) {
-      return explainDemand(context, event, event.replay)
+      return event.replay.kind === 'step'
+        ? explainStep(context, event.seq, event.replay)
+        : explainDemand(context, event, event.replay)
     }
     const { decision: recorded, record } = requireVerdict(event)
     const { decision: recomputed, sentence } = recompute(seq, record)
@@ -54,6 +57,26 @@ export const EXPLAIN: Command = {
     print(context, found, () => [comparison(found), sentence])
     return agrees ? EXIT.ok : EXIT.failure
   },
+}
+
+/** Of a step that had enough evidence: the bets are made again on all that was seen. */
+function explainStep(context: Context, seq: number, record: StepReplay): number {
+  const { log10, limitLog10 } = attempt(seq, () => replayStep(record))
+  const { log10: recorded, counts } = record
+  const agrees = isNear(log10, recorded) && log10 >= limitLog10
+  const limit = limitLog10
+  const found = { seq, agrees, recorded, recomputed: log10, limit, counts }
+  const what = record.isSticky ? 'units' : 'requests'
+  const sum = (read: (one: (typeof counts)[number]) => number) =>
+    thousands(counts.reduce((total, one) => total + read(one), 0))
+  const seen = `${sum((one) => one.canaryOkCount)} ${what} of the canary went well, ${sum((one) => one.canaryBadCount)} failed, ${sum((one) => one.stableBadCount)} of stable failed`
+  print(context, found, () => [
+    agrees
+      ? `Verdict ${seq} agrees: evidence that the canary is good ${power(log10)} to one of ${power(limit)}, recorded and computed again`
+      : `Verdict ${seq} DISAGREES: recorded is evidence of 10^${recorded} to one of 10^${limit}, computed again is 10^${log10}`,
+    seen,
+  ])
+  return agrees ? EXIT.ok : EXIT.failure
 }
 
 /** A demand agrees when the sentence that it was given with comes out again, in which all its numbers stand. */

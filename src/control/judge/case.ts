@@ -19,6 +19,7 @@ import {
   type SavedStepPromotion,
   type StepEvidence,
   StepPromotion,
+  type StepRecord,
 } from '../../analyzer/guard/step-promotion.ts'
 import {
   LATENCY_QUANTILES,
@@ -48,6 +49,13 @@ const WARM_UP = { requests: 200, ticks: 30_000 / TICK_MS } as const
 interface Step {
   readonly key: string
   readonly promotion: StepPromotion
+}
+
+/** What is known of a step that waits for evidence. */
+export interface StepOpinion extends StepEvidence {
+  readonly sentence: string
+  /** What it was reached by; null while it is not. */
+  readonly record: StepRecord | null
 }
 
 /** Everything a case remembers, safe for JSON. */
@@ -165,11 +173,11 @@ export class Case {
   }
 
   /** Null where no step waits for it. */
-  step(): (StepEvidence & { readonly sentence: string }) | null {
+  step(): StepOpinion | null {
     if (this.#step === null) return null
     const againstLog10 = log10(this.#guard.lnEvidence)
     const found = this.#step.promotion.evidence(TICK_MS, this.#weightBp ?? 0, againstLog10)
-    return { ...found, sentence: explainStep(found) }
+    return { ...found, sentence: explainStep(found), record: this.#step.promotion.record }
   }
 
   save(): SavedCase {

@@ -5,12 +5,11 @@
 
 import type { Decision, GuardEvidence } from '../../analyzer/guard/evidence.ts'
 import type { DecisionRecord, GuardPlan } from '../../analyzer/guard/guard.ts'
-import type { StepEvidence } from '../../analyzer/guard/step-promotion.ts'
 import type { LatencyThreshold } from '../../analyzer/latency.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import { waitsForEvidence } from '../rollout/walk.ts'
 import type { Log } from '../log.ts'
-import { Case, type SavedCase, TICK_MS } from './case.ts'
+import { Case, type SavedCase, type StepOpinion, TICK_MS } from './case.ts'
 import { Figures, type JudgeFigures } from './figures.ts'
 import type { KeptSettlement, Settlements } from './settlements.ts'
 
@@ -21,7 +20,7 @@ export interface Opinion {
   /** Whether latency is judged now, and not waited for until endpoints are warm. */
   readonly isTimed: boolean
   /** Of a step that waits for evidence; else null. */
-  readonly step: (StepEvidence & { readonly sentence: string }) | null
+  readonly step: StepOpinion | null
   /** Requests of the canary that have settled since this process follows it. */
   readonly canaryCount: number
 }

@@ -5,7 +5,7 @@
 import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
 import type { DemandReplay } from '../providers/replay.ts'
 import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
-import type { StepEvidence } from '../../analyzer/guard/step-promotion.ts'
+import type { StepOpinion } from '../judge/case.ts'
 
 /** The canary's share of traffic in basis points: 0 is none, 10 000 is all. */
 export type WeightBp = number
@@ -147,7 +147,7 @@ export type RolloutEvent =
       readonly verdict: Verdict
       readonly sentence: string
       /** That the canary is good; where the step waits for it. */
-      readonly promotion?: StepEvidence & { readonly sentence: string }
+      readonly promotion?: StepOpinion
     }
   /** The evidence has reached its limit, or a metric has an outcome: what it says is done at once. */
   | {

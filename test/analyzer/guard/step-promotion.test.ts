@@ -4,7 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
 import { leastGoodCount } from '../../../src/analyzer/guard/promotion.ts'
 import { explainStep } from '../../../src/analyzer/guard/sentence.ts'
-import { StepPromotion } from '../../../src/analyzer/guard/step-promotion.ts'
+import {
+  replayStep,
+  StepPromotion,
+  type StepRecord,
+} from '../../../src/analyzer/guard/step-promotion.ts'
 import { seededRandom } from '../../sim/random.ts'
 import { type Side, stickyTick, tick } from './ticks.ts'
 
@@ -100,6 +104,28 @@ test('what is saved goes on as if nothing had been', () => {
     step.add(tick(5, { count: 3, failed: 1 }, { count: 50 }).epochs, false, true)
   }
   expect(other.evidence(TICK_MS, WEIGHT_BP, 0)).toEqual(one.evidence(TICK_MS, WEIGHT_BP, 0))
+})
+
+test('what the evidence was reached by gives it again, whatever came after it', () => {
+  const step = new StepPromotion(MARGIN)
+  const add = (weight: number, canary: Side, stable: Side) =>
+    step.add(tick(weight, canary, stable).epochs, false, true)
+  add(5, { count: 40, failed: 1 }, { count: 900, failed: 2 })
+  expect(step.record).toBeNull()
+  let before = -Infinity
+  while (step.record === null) {
+    before = step.evidence(TICK_MS, WEIGHT_BP, 0).log10
+    add(25, { count: 10 }, { count: 30, failed: 1 })
+  }
+  const { record } = step
+  add(25, { count: 50, failed: 20 }, { count: 150 })
+  expect(step.record).toBe(record)
+  const kept = JSON.parse(JSON.stringify(record)) as StepRecord
+  const { log10, limitLog10 } = replayStep(kept)
+  expect(log10).toBeCloseTo(kept.log10, 9)
+  expect(log10).toBeGreaterThanOrEqual(limitLog10)
+  expect(before).toBeLessThan(limitLog10)
+  expect(kept.counts.map(({ weightBp }) => weightBp)).toEqual([500, 2_500])
 })
 
 describe('a canary exactly at the margin', () => {

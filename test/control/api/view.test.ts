@@ -154,7 +154,7 @@ test('a step that waits for evidence says how much there is, and until when it w
       isTimed: true,
       canaryCount: 1,
     }
-    const opinion = { ...known, step: { ...step, sentence: 'so much' } }
+    const opinion = { ...known, step: { ...step, sentence: 'so much', record: null } }
     return viewRollout(rollout, nowMs, isEnough === null ? null : { opinion }).holding
   }
   const where = '5 % on the canary, step 2 of 4 (pause for evidence, at least 1m30s)'

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { STANDARD_GUARD } from '../../../src/analyzer/guard/config.ts'
 import type { TickCounts } from '../../../src/analyzer/guard/counts.ts'
 import {
@@ -9,6 +9,8 @@ import {
 import { begin } from '../../../src/analyzer/measure/measure.ts'
 import { DEFAULT_LIMITS } from '../../../src/analyzer/measure/plan.ts'
 import type { MetricReplay } from '../../../src/control/providers/replay.ts'
+import { replayStep } from '../../../src/analyzer/guard/step-promotion.ts'
+import type { StepReplay } from '../../../src/control/cli/client.ts'
 import type { EventView } from '../../../src/control/api/schema.ts'
 import { event, type FakeAdmin, fakeAdmin } from './fake-admin.ts'
 import { sluice } from './harness.ts'
@@ -152,6 +154,40 @@ test.for([
   const { code, stdout } = await sluice(['explain', '--verdict', '2'], { env })
   expect(code).toBe(exitCode)
   expect(stdout).toMatch(says)
+})
+
+describe('that a step had enough evidence', () => {
+  const counts = { weightBp: 500, canaryBadCount: 0, canaryOkCount: 1_000, stableBadCount: 3 }
+  const told = { margin: STANDARD_GUARD.promotion!, isSticky: false, counts: [counts] }
+  const { log10 } = replayStep({ ...told, log10: 0 })
+  const replay: StepReplay = { kind: 'step', ...told, log10 }
+
+  test.for<[what: string, replay: StepReplay, exitCode: number, says: RegExp]>([
+    [
+      'agrees',
+      replay,
+      0,
+      /^Verdict 2 agrees: evidence that the canary is good 10\^1\.\d to one of 10\^1\.3, recorded and computed again\n1000 requests of the canary went well, 0 failed, 3 of stable failed\n$/,
+    ],
+    [
+      'disagrees where another was recorded',
+      { ...replay, log10: log10 + 1e-6 },
+      1,
+      /^Verdict 2 DISAGREES: recorded is evidence of 10\^1\.\d+ to one/,
+    ],
+    [
+      'disagrees where it was not enough',
+      { ...replay, counts: [], log10: 0, isSticky: true },
+      1,
+      /computed again is 10\^0\n0 units of the canary went well/,
+    ],
+  ])('%s', async ([, kept, exitCode, says]) => {
+    admin.events = [event({ seq: 2, type: 'verdict' })]
+    admin.replays.set(2, kept)
+    const { code, stdout } = await sluice(['explain', '--verdict', '2'], { env })
+    expect(code).toBe(exitCode)
+    expect(stdout).toMatch(says)
+  })
 })
 
 interface Refused {

@@ -58,6 +58,7 @@ const proof =
       isReached: log10 >= 1.3,
       isEnough: log10 >= 1.3,
       leastMs: null,
+      record: null,
       sentence: `evidence that the canary is good 10^${log10} to one of 10^1.3`,
     },
   })
