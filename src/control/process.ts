@@ -18,14 +18,16 @@ import { formatFault } from './config/fault.ts'
 import { loadConfig } from './config/load.ts'
 import { watchConfig } from './config/watch.ts'
 import { isKeptEvidence, JudgeBench } from './judge/bench.ts'
-import type { KeptEvidence } from './judge/judge.ts'
 import { KayentaBench, type KeptPoints } from './judge/kayenta.ts'
+import type { KeptEvidence } from './judge/judge.ts'
 import { isVersion1, openKeeper } from './judge/keeper.ts'
 import { createLog, type Log } from './log.ts'
 import { type KeptPushed, PushedMetrics } from './providers/pushed.ts'
 import { type KeptRuns, MetricRuns } from './providers/runs.ts'
 import { listenerSentence, Reload } from './reload.ts'
 import type { KeptAlarms } from './rollout/alarms.ts'
+import { FlagControl } from './flags/flags.ts'
+import { OwnFlags } from './flags/own-flags.ts'
 import { createEngine } from './rollout/controller.ts'
 import type { EvidenceOf } from './rollout/engine.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -72,11 +74,9 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   const series = new SeriesRegistry()
   const accessLog = new AccessLogFile(config.proxy.accessLog.path, log)
   parts.defer(() => accessLog.close())
-  async function hear(
-    message: ThreadMessage,
-    { thread, reply }: ThreadSource,
-  ): Promise<void> {
+  async function hear(message: ThreadMessage, { thread, reply }: ThreadSource): Promise<void> {
     if (message.type === 'endpoints') upstreams.take(thread, message.reports)
+    if (message.type === 'flags') flags.hear(message.report)
     if (message.type === 'refused') log.debug(refusalLine(message.report))
     if (message.type !== 'access') return
     await accessLog.write(message.lines)
@@ -156,14 +156,40 @@ export async function runProcess(options: { readonly configFile: string }): Prom
   })
   parts.defer(() => keySets.close())
   await keySets.prepare(config)
+  const ownFlags = new OwnFlags(
+    { store, engine: () => engine, config: () => configInForce(), nowMs: clock.nowMs, log },
+    await store.flags(),
+  )
+  let isRouted = false
+  const flags = new FlagControl({
+    config: () => configInForce(),
+    own: ownFlags,
+    targets: () => engine.targets(),
+    nowMs: clock.nowMs,
+    log,
+    onChange: () => {
+      // The first publication has them anyway.
+      if (!isRouted) return
+      engine.republish().catch((error: unknown) => {
+        log.error('Flags could not be published; it is tried again', { error })
+      })
+    },
+  })
+  parts.defer(() => flags.close())
+  await flags.open()
   const engine = await createEngine({
     store,
-    routing: createRouting(pool, {
-      series,
-      settlements: bench.settlements,
-      viaName: `sluice-${randomBytes(4).toString('hex')}`,
+    routing: createRouting(
+      pool,
+      {
+        series,
+        settlements: bench.settlements,
+        viaName: `sluice-${randomBytes(4).toString('hex')}`,
         keysAt: (url) => keySets.keysAt(url),
-    }, upstreams),
+        flags: (forConfig, targets) => flags.compile(forConfig, targets),
+      },
+      upstreams,
+    ),
     openEvidence,
     evidence: bench.judge,
     pushed,
@@ -175,6 +201,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     log,
   })
   parts.defer(() => engine.stop())
+  isRouted = true
   engine.onEntry(({ route, body }) => {
     const isPromotion = body.kind === 'stable'
     if (!isPromotion && body.event.type !== 'start') return
@@ -202,6 +229,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     rollouts: () => newestRollouts(engine),
     judge: () => bench.judge.figures(),
     upstreams: () => upstreams.figures(),
+    flags: () => flags,
     measured: () => metricRuns.figures(),
     threadCount: () => pool.liveCount,
     threadRestartCount: () => pool.restartCount,
@@ -214,6 +242,13 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     pushed,
     requestsPerSecond: (route) => traffic.requestsPerSecond(route),
     upstreams,
+    flags: {
+      own: ownFlags,
+      providers: () => flags.providers(),
+      flagship: () => flags.flagship(),
+      targets: () => engine.targets(),
+      changes: (key, limit) => store.flagChanges(key, limit),
+    },
     routes: () => routeStates(reload.config, engine.targets(), { series, tallies }),
     renderMetrics: () => metrics.renderMetrics(),
     ready: () => readiness(pool),
@@ -232,6 +267,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
     keySets.tick()
     upstreams.tick()
     engine.tick()
+    ownFlags.tick()
     keeper.tick()
   }, TICK_MS)
   const watch = watchConfig({

@@ -6,8 +6,10 @@
 import type { PathMatch } from '../../proxy/snapshot.ts'
 import type { Token } from '../config/config.ts'
 import type { PushedMetrics } from '../providers/pushed.ts'
-import type { Engine } from '../rollout/engine.ts'
-import type { Store } from '../store/contract.ts'
+import type { Engine, RouteTarget } from '../rollout/engine.ts'
+import type { FlagControl } from '../flags/flags.ts'
+import type { OwnFlags } from '../flags/own-flags.ts'
+import type { FlagChangeRow, Store } from '../store/contract.ts'
 import type { SeriesWindows } from '../series.ts'
 import type { Upstreams } from '../upstreams/upstreams.ts'
 import type { StreamLimits } from './stream.ts'
@@ -34,6 +36,15 @@ export interface Log {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void
 }
 
+/** Flags, as far as the API asks for them. */
+export interface ApiFlags extends Pick<FlagControl, 'providers' | 'flagship'> {
+  readonly own: Pick<OwnFlags, 'list' | 'find' | 'create' | 'remove' | 'change' | 'approve' | 'off'>
+  /** Where routes' traffic goes. */
+  targets(): readonly RouteTarget[]
+  /** What was done to a flag, newest first. */
+  changes(key: string, limit: number): Promise<readonly FlagChangeRow[]>
+}
+
 export interface ApiDeps {
   readonly engine: Pick<
     Engine,
@@ -44,6 +55,7 @@ export interface ApiDeps {
   /** In the order of the configuration. */
   routes(): readonly RouteState[]
   readonly upstreams: Pick<Upstreams, 'states' | 'leaving'>
+  readonly flags: ApiFlags
   /** What a route gets, stable and canary together; null where that is not known yet. */
   requestsPerSecond(route: string): number | null
   /** The Prometheus exposition. */

@@ -39,6 +39,8 @@ export const SWAGGER: SwaggerOptions = {
       { name: 'rollouts', description: 'Start, watch, advance, take back' },
       { name: 'routes', description: 'Where traffic goes, and how it fares' },
       { name: 'upstreams', description: 'Endpoints, and how they fare' },
+      { name: 'flags', description: 'Flags that Sluice keeps, and providers of others' },
+      { name: 'ofrep', description: 'OpenFeature Remote Evaluation Protocol' },
       { name: 'events', description: 'The journal' },
       { name: 'health', description: 'Probes, metrics and this document' },
     ],

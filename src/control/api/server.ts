@@ -19,8 +19,10 @@ import { authorize, identify } from './auth.ts'
 import type { ApiDeps } from './deps.ts'
 import { eventRoutes } from './events.ts'
 import { check, type Part } from './faults.ts'
+import { flagRoutes } from './flags.ts'
 import { healthRoutes } from './health.ts'
 import { metricRoutes } from './metrics.ts'
+import { ofrepRoutes } from './ofrep.ts'
 import { createOnce } from './idempotency.ts'
 import { SWAGGER } from './openapi.ts'
 import { isLoopback, refuseForeignPages } from './origin.ts'
@@ -82,6 +84,8 @@ export function createApi(deps: ApiDeps): ApiServer {
     routeRoutes(api, deps)
     upstreamRoutes(api, deps)
     eventRoutes(api, deps, streams)
+    flagRoutes(api, deps)
+    ofrepRoutes(api, deps)
     healthRoutes(api, deps)
   })
 

@@ -8,6 +8,7 @@ import { COHORT_FAULTS } from '../../proxy/cohort/faults.ts'
 import { MIRROR_DROPS } from '../../proxy/failure.ts'
 import type { Phase } from '../rollout/state.ts'
 import { ANALYSIS_METRICS } from './analysis-metrics.ts'
+import { FLAG_METRICS } from './flag-metrics.ts'
 import { type MetricRow, histogramRows } from './duration-histogram.ts'
 import {
   isCounted,
@@ -260,6 +261,7 @@ export const METRICS: readonly MetricDefinition[] = [
   ),
   ...ANALYSIS_METRICS,
   ...UPSTREAM_METRICS,
+  ...FLAG_METRICS,
   single('sluice_proxy_threads', 'Proxy threads that run.', 'gauge', ({ source }) =>
     source.threadCount(),
   ),

@@ -7,6 +7,7 @@ import type { MetricFigures } from '../providers/figures.ts'
 import type { Phase } from '../rollout/state.ts'
 import type { SeriesTotals, SeriesWindows } from '../series.ts'
 import type { ThreadTotals } from '../tallies.ts'
+import type { EvaluationRow, ProviderState } from '../flags/flags.ts'
 import type { NameReading } from '../upstreams/names.ts'
 import type { ProbeReading } from '../upstreams/prober.ts'
 import type { UpstreamState } from '../upstreams/state.ts'
@@ -27,6 +28,12 @@ interface RolloutGauge {
   readonly phase: Phase
   /** The canary's share of the traffic now, 0 to 10 000; 10 000 once promoted. */
   readonly weightBp: number
+}
+
+/** What came of flags, and of their providers. */
+export interface FlagFigures {
+  evaluations(): readonly EvaluationRow[]
+  providers(): readonly ProviderState[]
 }
 
 /** The upstreams at one moment. */
@@ -59,6 +66,7 @@ export interface MetricsSource {
   /** Of the metrics of the configuration. */
   measured(): MetricFigures
   upstreams(): UpstreamFigures
+  flags(): FlagFigures
   /** Threads that run now. */
   threadCount(): number
   /** Threads that were replaced since the process started. */

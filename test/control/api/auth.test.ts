@@ -5,6 +5,7 @@ import type { Role } from '../../../src/control/config/config.ts'
 import { RUNNING, rolloutBase } from './fake-engine.ts'
 import { PushedMetrics } from '../../../src/control/providers/pushed.ts'
 import { bearer, type Method, serve, START, tokenOf } from './serve.ts'
+import { NO_FLAGS } from './no-flags.ts'
 
 const TOKENS = [tokenOf('vera', 'viewer'), tokenOf('ola', 'operator'), tokenOf('ada', 'admin')]
 const NAMES: Readonly<Record<Role, string>> = { viewer: 'vera', operator: 'ola', admin: 'ada' }
@@ -127,6 +128,7 @@ test.for(['0.0.0.0', '::', '192.168.1.7', 'sluice.example.com'])(
       pushed: new PushedMetrics(),
       requestsPerSecond: () => null,
       upstreams: { states: () => [], leaving: () => [] },
+    flags: NO_FLAGS,
       routes: () => [],
       renderMetrics: async () => ({ contentType: 'text/plain', body: '' }),
       ready: () => ({ ok: true, reasons: [] }),

@@ -8,6 +8,7 @@ import { createApi } from '../../../src/control/api/server.ts'
 import type { Role, Token } from '../../../src/control/config/config.ts'
 import { PushedMetrics } from '../../../src/control/providers/pushed.ts'
 import { createFakeEngine, type FakeEngine, START_MS } from './fake-engine.ts'
+import { NO_FLAGS } from './no-flags.ts'
 
 export type Method = Dispatcher.HttpMethod
 
@@ -43,6 +44,7 @@ export async function serve(over: Partial<ApiDeps> = {}): Promise<Served> {
     pushed: new PushedMetrics(),
     requestsPerSecond: () => null,
     upstreams: { states: () => [], leaving: () => [] },
+    flags: NO_FLAGS,
     routes: () => ROUTES,
     renderMetrics: async () => ({
       contentType: 'text/plain; version=0.0.4; charset=utf-8',

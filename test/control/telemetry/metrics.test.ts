@@ -103,6 +103,24 @@ function createSource(): { source: MetricsSource; words: Uint32Array } {
       ],
       errors: [{ metric: 'conversion', kind: 'timeout', count: 2 }],
     }),
+    flags: () => ({
+      evaluations: () => [
+        {
+          labels: { provider: 'team', flag: 'checkout', variant: 'canary', reason: 'split' },
+          value: 3,
+        },
+      ],
+      providers: () => [
+        {
+          name: 'team',
+          kind: 'file',
+          flagCount: 2,
+          loadedAtMs: 1,
+          fault: 'is no JSON',
+          failureCount: 4,
+        },
+      ],
+    }),
     upstreams: () => ({
       states: [SHOP, IDLE],
       checks: (upstream, id) =>
