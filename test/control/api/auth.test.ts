@@ -128,7 +128,7 @@ test.for(['0.0.0.0', '::', '192.168.1.7', 'sluice.example.com'])(
       pushed: new PushedMetrics(),
       requestsPerSecond: () => null,
       upstreams: { states: () => [], leaving: () => [] },
-    flags: NO_FLAGS,
+      flags: NO_FLAGS,
       routes: () => [],
       renderMetrics: async () => ({ contentType: 'text/plain', body: '' }),
       ready: () => ({ ok: true, reasons: [] }),
