@@ -33,6 +33,7 @@ const MAX_DELAY_MS = 60_000
 export function createShop({ version, fault, random = Math.random }: ShopOptions): Server {
   let current = fault ?? { failRatio: 0, delayMs: 0 }
   let orderCount = 0
+  let failedCount = 0
 
   const answer = (response: ServerResponse, status: number, body: object): void => {
     const text = `${JSON.stringify({ version, ...body })}\n`
@@ -47,8 +48,10 @@ export function createShop({ version, fault, random = Math.random }: ShopOptions
   const serve = (response: ServerResponse, body: () => object): void => {
     const isFailing = random() < current.failRatio
     const send = (): void => {
-      if (isFailing) answer(response, 500, { error: 'the shop is out of order' })
-      else answer(response, 200, body())
+      if (isFailing) {
+        failedCount++
+        answer(response, 500, { error: 'the shop is out of order' })
+      } else answer(response, 200, body())
     }
     if (current.delayMs === 0) send()
     else setTimeout(send, current.delayMs)
@@ -65,7 +68,7 @@ export function createShop({ version, fault, random = Math.random }: ShopOptions
       case 'GET /healthz':
         return answer(response, 200, { healthy: true })
       case 'GET /_fault':
-        return answer(response, 200, current)
+        return answer(response, 200, { ...current, failedCount })
       case 'PUT /_fault':
         return readFault(request, current, (next) => {
           if (next === undefined) {

@@ -30,7 +30,7 @@ test.for([
   ['GET', '/checkout', 200, { version: 'v7', order: 1 }],
   ['POST', '/checkout', 200, { version: 'v7', order: 1 }],
   ['GET', '/healthz', 200, { version: 'v7', healthy: true }],
-  ['GET', '/_fault', 200, { version: 'v7', failRatio: 0, delayMs: 0 }],
+  ['GET', '/_fault', 200, { version: 'v7', failRatio: 0, delayMs: 0, failedCount: 0 }],
   ['GET', '/cellar', 404, { version: 'v7', error: 'there is no /cellar here' }],
   ['POST', '/healthz', 404, { version: 'v7', error: 'there is no /healthz here' }],
 ] as const)('%s %s answers %d', async ([method, path, status, body]) => {

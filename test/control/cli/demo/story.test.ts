@@ -17,19 +17,27 @@ interface Script {
   readonly acts: readonly (readonly RolloutView[])[]
   /** Share of the canary's answers that fail, by act. */
   readonly failRatios?: readonly number[]
+  /** Whether stable answers what the canary fails in the first act; default yes. */
+  readonly isRescued?: boolean
   /** Where requests go after a rollout has ended: percent to the canary. */
   readonly weightAfter?: readonly number[]
 }
 
 /** A stage on which Sluice, the users and the time are played from a script. */
-async function play({ acts, failRatios = [1, 0], weightAfter = [0, 100] }: Script) {
-  const shop = createShop({ version: 'shop-v2' })
+async function play({
+  acts,
+  failRatios = [1, 0],
+  isRescued = true,
+  weightAfter = [0, 100],
+}: Script) {
+  const shop = createShop({ version: 'shop-v2', fault: { failRatio: 1, delayMs: 0 } })
   await once(shop.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => {
     shop.closeAllConnections()
     shop.close()
   })
   const address = shop.address()
+  const origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`
   let shown = ''
   let act = -1
   let look = 0
@@ -45,10 +53,11 @@ async function play({ acts, failRatios = [1, 0], weightAfter = [0, 100] }: Scrip
     for (let user = 0; user < 100; user++) {
       const startedAtMs = performance.now()
       const isCanary = user < weight
-      const isFailing = isCanary && Math.random() < (failRatios[act] ?? 0)
+      const isBad = isCanary && Math.random() < (failRatios[act] ?? 0)
+      const isFailing = isBad && !(isRescued && act === 0)
       ledger?.add({
         user,
-        version: isCanary ? 'shop-v2' : 'shop-v1',
+        version: isCanary && (isFailing || !isBad) ? 'shop-v2' : 'shop-v1',
         status: isFailing ? 500 : 200,
         startedAtMs,
         endedAtMs: startedAtMs,
@@ -60,6 +69,7 @@ async function play({ acts, failRatios = [1, 0], weightAfter = [0, 100] }: Scrip
       start: async () => {
         act++
         look = -1
+        await fetch(origin)
         return seen()
       },
       rollout: async () => {
@@ -77,7 +87,7 @@ async function play({ acts, failRatios = [1, 0], weightAfter = [0, 100] }: Scrip
     signal: new AbortController().signal,
     ratePerSecond: 400,
     userCount: 1_000,
-    canaryOrigin: `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`,
+    canaryOrigin: origin,
     pauseMs: 120,
     count: (next) => void (ledger = next),
   }
@@ -106,6 +116,13 @@ test('the story as it should go holds in every point', async () => {
 test('a bad release that goes through is told', async () => {
   const { broken } = await play({ acts: [[at(5), promoted], GOOD] })
   expect(broken).toContain('the bad release was taken back by itself')
+})
+
+test('that users see what the canary fails is told', async () => {
+  const { broken } = await play({ acts: [BAD, GOOD], isRescued: false })
+  expect(broken).toEqual([
+    'shop-v2 failed 1 of 100 requests, shop-v1 answered them, and users saw 5 errors (at most 0)',
+  ])
 })
 
 test('a canary that still gets traffic after its abort is told', async () => {
