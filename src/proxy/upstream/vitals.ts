@@ -97,6 +97,12 @@ export class Vitals {
     this.#openedCount = this.#sums[OPENED]!
   }
 
+  /** What it did up to now is not looked back at any more, nor what it has not answered yet. */
+  beginAnew(nowMs: number): void {
+    this.hear(nowMs)
+    for (let row = 0; row < TURN_LIMIT; row++) this.#kept.set(this.#sums, row * FIELD_COUNT)
+  }
+
   /** Requests that have come since, and wait, at most. */
   get unansweredCount(): number {
     return Math.min(this.waitingCount, this.#sums[OPENED]! - this.#openedCount)
@@ -116,7 +122,7 @@ export class Vitals {
     return this.#since(REQUESTS, turnCount)
   }
 
-  /** What happened in the last turns and since. `turnCount`: 1 to `TURN_LIMIT` - 1. */
+  /** What happened in the last turns and since. `turnCount`: 0 to `TURN_LIMIT` - 1. */
   deeds(turnCount: number): Deeds {
     return {
       requestCount: this.#since(REQUESTS, turnCount),

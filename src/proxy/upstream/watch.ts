@@ -65,8 +65,8 @@ export class Watch {
       endpoint.standing = rules === null ? STEADY : passed(before, rules, nowMs)
       if (before.ejection === null || endpoint.standing.ejection !== null) continue
       endpoint.warm(nowMs, { isReadmitted: true })
-      // What it has not answered before is known.
-      endpoint.vitals.hear(nowMs)
+      // What it did before, and has not answered since, is known.
+      endpoint.vitals.beginAnew(nowMs)
       hasChanged = true
     }
     return (rules !== null && this.#judge(rules, nowMs)) || hasChanged

@@ -90,6 +90,20 @@ test('what fails again and again stays out longer each time', () => {
   expect(lengthsMs).toEqual([1, 2, 3, 4])
 })
 
+// What hung may still fail after it is back: those are late answers to what it is now.
+test.for(FAULTS.filter(([, fault]) => fault !== HUNG))(
+  'what an endpoint did while it was %s is not held against it when it is back',
+  ([, fault]) => {
+    const fleet = new Fleet(4, { settings: { outlier: { ...RULES, baseEjectionMs: 2_000 } } })
+    fleet.run(5_000, RATE)
+    fleet.behaviours[0] = fault
+    fleet.until(() => fleet.reason(0) !== null, 10_000, RATE)
+    fleet.behaviours[0] = WELL
+    fleet.until(() => fleet.reason(0) === null, 10_000, RATE)
+    expect(fleet.until(() => fleet.reason(0) !== null, 20_000, RATE)).toBe(Infinity)
+  },
+)
+
 test('an endpoint that comes back gets more and more', () => {
   const fleet = fleetOf(4)
   for (let i = 0; i < 5; i++) fleet.endpoint(3).note('serverError', 1_000)
