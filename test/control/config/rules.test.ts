@@ -115,6 +115,10 @@ test('versions and numbers arrive as bounds', () => {
   })
 })
 
+function ruleFaults(text: string): readonly string[] {
+  return faultLines(text).filter((line) => line.includes('routes[0]'))
+}
+
 describe('a rule is refused', () => {
   const IS = 'routes[0].rules[0]'
   test.for([
@@ -191,11 +195,10 @@ describe('a rule is refused', () => {
   test('that asks a flag of a provider that there is not', () => {
     const rule = '- { flag: { key: k, provider: growthbok } }'
     const rest = 'flags: { providers: { growthbook: { flagd: { inline: { flags: {} } } } } }'
-    const faults = (text: string) => faultLines(text).filter((line) => line.includes('routes[0]'))
-    expect(faults(`${routes('rules:', rule)}\n${rest}`)).toEqual([
+    expect(ruleFaults(`${routes('rules:', rule)}\n${rest}`)).toEqual([
       'f:8:35 routes[0].rules[0].flag.provider: there is no provider "growthbok" in flags.providers; did you mean "growthbook"?',
     ])
-    expect(faults(routes('rules:', '- { flag: { key: k } }'))).toEqual([])
+    expect(ruleFaults(routes('rules:', '- { flag: { key: k } }'))).toEqual([])
   })
 
   test('whose conditions stand in each other too deeply', () => {
