@@ -20,6 +20,9 @@ import { fieldsObject, pushFields } from './response-fields.ts'
 const WITHOUT_CONTENT = { endStream: true }
 const WITH_TRAILERS = { waitForTrailers: true }
 
+/** Has no content (RFC 9110 section 15.3.6); node:http2 sends none, whatever it is given. */
+const RESET_CONTENT = 205
+
 export class AnswerWriter {
   /** All of it has been handed over. */
   isEnded = false
@@ -30,6 +33,8 @@ export class AnswerWriter {
   /** A head that has not been sent yet. */
   #fields: string[] | null = null
   #text = ''
+  /** What comes as content is thrown away, trailers too; its length is not told, and the head waits for its end. */
+  #isWithoutContent = false
   /** Of unknown length: trailers may follow. */
   #mayHaveTrailers = false
   #trailers = ''
@@ -82,8 +87,10 @@ export class AnswerWriter {
     pushFields(fields, head.lines)
     pushFields(fields, viaLine(via, head))
     if (extraLines !== '') pushFields(fields, extraLines)
-    if (head.contentLength >= 0) fields.push('content-length', String(head.contentLength))
     this.#fields = fields
+    this.#isWithoutContent = head.status === RESET_CONTENT
+    if (this.#isWithoutContent) return
+    if (head.contentLength >= 0) fields.push('content-length', String(head.contentLength))
     this.#mayHaveTrailers = head.bodyKind === CHUNKED || head.bodyKind === UNTIL_CLOSE
   }
 
@@ -97,6 +104,7 @@ export class AnswerWriter {
 
   /** Returns whether the bytes are still in use afterwards. */
   data(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#isWithoutContent) return false
     if (end - start <= INLINE_BYTES) {
       this.#text += bytes.toString('latin1', start, end)
       return false
@@ -110,6 +118,7 @@ export class AnswerWriter {
   /** `trailers`: field lines. */
   end(trailers: string): void {
     this.isEnded = true
+    if (this.#isWithoutContent) return this.flush()
     this.#trailers = trailers
     const fields = this.#fields
     if (this.#isGone) return
@@ -156,6 +165,7 @@ export class AnswerWriter {
   /** Sends what has gathered. */
   flush(): void {
     if (this.#fields === null && this.#text === '') return
+    if (this.#isWithoutContent && !this.isEnded) return
     if (this.#isGone) return this.#forget()
     this.#respond()
     const text = this.#text
@@ -172,7 +182,9 @@ export class AnswerWriter {
     const fields = this.#fields
     if (fields === null) return
     this.#fields = null
-    if (this.#mayHaveTrailers || this.#trailers !== '') {
+    if (this.#isWithoutContent) {
+      this.#stream.respond(fields, WITHOUT_CONTENT)
+    } else if (this.#mayHaveTrailers || this.#trailers !== '') {
       this.#mayHaveTrailers = true
       this.#stream.once('wantTrailers', () => this.#sendTrailers())
       this.#stream.respond(fields, WITH_TRAILERS)

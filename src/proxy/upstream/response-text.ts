@@ -22,6 +22,9 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** Over HTTP/2 they mean nothing (RFC 8441 section 5.1); in HTTP/1.1 there is one, which is among `switchLines`. */
+const ACCEPT_LINES = /^sec-websocket-accept: .*\r\n/gm
+
 /** What of the request and of the answer decides how its content is framed. */
 export interface AnswerFraming {
   readonly method: string
@@ -37,7 +40,7 @@ export function responseText(raw: readonly string[], framing: AnswerFraming): st
   const lines = linesOf(raw, 2)
   if (status < 0 || lines === null) return null
   if (framing.switchLines !== null && status >= 200 && status < 300) {
-    return `HTTP/1.1 101 Switching Protocols\r\n${lines}${framing.switchLines}\r\n`
+    return `HTTP/1.1 101 Switching Protocols\r\n${lines.replaceAll(ACCEPT_LINES, '')}${framing.switchLines}\r\n`
   }
   return `HTTP/1.1 ${status} \r\n${lines}${framingLine(status, lines, framing)}\r\n`
 }

@@ -1,6 +1,7 @@
 /** More cases over HTTP/2, of both sides, written as frames, since their bytes say nothing to a reader. */
 
 import type { HostileCase } from '../cases.ts'
+import { ANSWER_CASES } from './answers.ts'
 import { CONNECT_CASES, LENGTH_CASES, TRAILER_CASES } from './bodies.ts'
 import { FLOOD_CASES } from './floods.ts'
 import { FRAME_CASES, LEGAL_CASES } from './frame-rules.ts'
@@ -15,6 +16,7 @@ export const OWN_HTTP2_CASES: readonly HostileCase[] = [
   ...CONNECT_CASES,
   ...LENGTH_CASES,
   ...TRAILER_CASES,
+  ...ANSWER_CASES,
   ...FRAME_CASES,
   ...LEGAL_CASES,
   ...FLOOD_CASES,

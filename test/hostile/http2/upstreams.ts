@@ -325,6 +325,20 @@ export const UPSTREAM_CASES: readonly HostileCase[] = [
     '501|502',
     { request: WEBSOCKET_TEXT, assert: { acceptableStatus: [501, 502] } },
   ),
+  // RFC 8441 section 5.1: over HTTP/2 the field means nothing; in HTTP/1.1 it may stand once (RFC 6455 section 11.3.3).
+  upstream(
+    'websocket-accept-forged',
+    frame(SETTINGS, { stream: 0 }, `\0\u0008${word(1)}`) +
+      headers(1, [
+        [':status', '200'],
+        ['sec-websocket-accept', 'forged'],
+      ]),
+    '101|502',
+    {
+      request: WEBSOCKET_TEXT,
+      assert: { clientMustNotInclude: ['forged'] },
+    },
+  ),
   upstream('http1-answer', 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n', '502|504', {
     assert: { acceptableStatus: [502, 504] },
   }),

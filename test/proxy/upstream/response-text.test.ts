@@ -34,6 +34,15 @@ test.for([
   expect(responseText([':status', status, ...fields], framing)).toBe(text)
 })
 
+test('the proof of having read the request is told once, by us', () => {
+  const framing = { ...GET, switchLines: 'sec-websocket-accept: ours\r\n' }
+  const raw = [':status', '200', 'a', 'b', 'sec-websocket-accept', 'x', 'sec-websocket-accept', '']
+  expect(responseText(raw, framing)).toBe(
+    'HTTP/1.1 101 Switching Protocols\r\na: b\r\nsec-websocket-accept: ours\r\n\r\n',
+  )
+  expect(responseText(raw, GET)).toContain('sec-websocket-accept: x\r\n')
+})
+
 test('only an answer that agrees to switch becomes a 101', () => {
   const framing = { ...GET, switchLines: 'upgrade: websocket\r\n' }
   const texts = ['200', '299', '101', '403'].map((status) =>
