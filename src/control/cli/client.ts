@@ -15,9 +15,12 @@ import type { DemandReplay } from '../providers/replay.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { isConnectionFailure, problemOf, unreachable } from './failure.ts'
 import type { AnalysisView, EventView, RolloutView, RouteView } from '../api/schema.ts'
+import type { FlagList, FlagPage, FlagView } from '../api/flag-view.ts'
 import type { UpstreamList, UpstreamView } from '../api/upstream-view.ts'
 
 export type Verb = 'promote' | 'pause' | 'resume' | 'abort' | 'retry'
+
+export type FlagVerb = 'ramp' | 'audience' | 'approve' | 'off'
 
 export interface EventPage {
   readonly events: readonly EventView[]
@@ -43,6 +46,12 @@ export interface AdminClient {
   route(name: string): Promise<RouteView>
   upstreams(): Promise<UpstreamList>
   upstream(name: string): Promise<UpstreamView>
+  flags(): Promise<FlagList>
+  flag(key: string): Promise<FlagPage>
+  createFlag(body: unknown): Promise<FlagView>
+  /** `generation`: refuse with 412 when the flag is at another one. */
+  changeFlag(key: string, verb: FlagVerb, body: unknown, generation?: number): Promise<FlagView>
+  deleteFlag(key: string): Promise<FlagView>
   rollouts(): Promise<{ readonly rollouts: readonly RolloutView[] }>
   /** By id, or by a route's name: its running rollout, else its newest. */
   rollout(idOrRoute: string, signal?: AbortSignal): Promise<RolloutView>
@@ -76,7 +85,7 @@ const STREAM_SILENCE_MS = 40_000
 const RETRY_DELAYS_MS = [200, 600]
 
 interface Ask {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
@@ -147,6 +156,16 @@ export function createClient(options: ClientOptions): AdminClient {
     route: (name) => get(`/v1/routes/${encodeURIComponent(name)}`),
     upstreams: () => get('/v1/upstreams'),
     upstream: (name) => get(`/v1/upstreams/${encodeURIComponent(name)}`),
+    flags: () => get('/v1/flags'),
+    flag: (key) => get(flagPath(key)),
+    createFlag: (body) => post('/v1/flags', body),
+    changeFlag: (key, verb, body, generation) =>
+      post(
+        `${flagPath(key)}/${verb}`,
+        body,
+        generation === undefined ? {} : { 'if-match': `"${generation}"` },
+      ),
+    deleteFlag: (key) => ask({ method: 'DELETE', path: flagPath(key) }),
     rollouts: () => get('/v1/rollouts'),
     rollout: (idOrRoute, signal) =>
       ask({ method: 'GET', path: `/v1/rollouts/${encodeURIComponent(idOrRoute)}`, signal }),
@@ -185,6 +204,10 @@ export function createClient(options: ClientOptions): AdminClient {
     },
     close: () => agent.destroy(),
   }
+}
+
+function flagPath(key: string): string {
+  return `/v1/flags/${encodeURIComponent(key)}`
 }
 
 /** After a broken connection; and when the first try, whose answer was lost, is still being worked on. */

@@ -7,6 +7,7 @@ import type { Command } from './command.ts'
 import { DEMO } from './demo.ts'
 import { EVENTS } from './events.ts'
 import { EXPLAIN } from './explain.ts'
+import { FLAG_COMMANDS } from './flags.ts'
 import { CANARY, ROLLOUT_START, VERBS } from './rollouts.ts'
 import { RUN, VERSION } from './run.ts'
 import { STATUS } from './status.ts'
@@ -25,5 +26,6 @@ export const COMMANDS: readonly Command[] = [
   WAIT,
   EVENTS,
   EXPLAIN,
+  ...FLAG_COMMANDS,
   VERSION,
 ]

@@ -63,6 +63,33 @@ export const SPLIT: Kind = {
   accepts: (text) => parseSplit(text) !== undefined,
 }
 
+/** One weight, percent, 0 to 100. */
+export const PERCENT: Kind = {
+  metavar: 'PERCENT',
+  allowed: 'a percentage from 0 to 100 with at most two decimals, such as 12.5',
+  accepts: (text) => /^\d{1,3}(?:\.\d{1,2})?%?$/.test(text) && Number.parseFloat(text) <= 100,
+}
+
+export const INSTANT: Kind = {
+  metavar: 'TIME',
+  allowed: 'a time with its zone, such as 2027-01-31T08:00:00Z',
+  accepts: (text) =>
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
+    !Number.isNaN(Date.parse(text)),
+}
+
+export const JSON_KIND: Kind = {
+  metavar: 'JSON',
+  allowed: 'a JSON object, or null',
+  accepts: (text) => {
+    try {
+      return typeof JSON.parse(text) === 'object'
+    } catch {
+      return false
+    }
+  },
+}
+
 export const URL_KIND: Kind = {
   metavar: 'URL',
   allowed: 'an address such as http://127.0.0.1:9090',

@@ -20,6 +20,37 @@ const WAIT_OPTIONS: readonly Option[] = [
   { name: 'timeout', kind: DURATION, summary: 'with --wait: the longest wait' },
 ]
 
+/** Of the steps and the guard, read by `canaryPlan`. */
+export const PLAN_OPTIONS: readonly Option[] = [
+  {
+    name: 'traffic-split',
+    kind: SPLIT,
+    default: '5,25,50,100',
+    summary: "the canary's weights, percent",
+  },
+  {
+    name: 'interval',
+    kind: DURATION,
+    default: '2m',
+    summary: 'how long each weight is held; with --on-evidence at least',
+  },
+  {
+    name: 'on-evidence',
+    summary: 'after the interval wait until there is evidence that the canary is good',
+  },
+  {
+    name: 'success-criteria',
+    kind: TEXT,
+    summary: 'what the canary must keep beside the comparison, or it is aborted',
+  },
+  {
+    name: 'window',
+    kind: DURATION,
+    summary: 'with --success-criteria: how much of the past is judged (default 1m)',
+  },
+  { name: 'no-coin', summary: 'do not compare the canary with stable; criteria alone judge it' },
+]
+
 export const CANARY: Command = {
   name: 'canary',
   summary: 'Move a route to another upstream in steps, while the guard watches',
@@ -36,33 +67,7 @@ export const CANARY: Command = {
   arguments: [{ name: 'ROUTE', summary: 'a route of the configuration' }],
   options: [
     { name: 'to', kind: named('UPSTREAM'), isRequired: true, summary: 'the upstream to move to' },
-    {
-      name: 'traffic-split',
-      kind: SPLIT,
-      default: '5,25,50,100',
-      summary: "the canary's weights, percent",
-    },
-    {
-      name: 'interval',
-      kind: DURATION,
-      default: '2m',
-      summary: 'how long each weight is held; with --on-evidence at least',
-    },
-    {
-      name: 'on-evidence',
-      summary: 'after the interval wait until there is evidence that the canary is good',
-    },
-    {
-      name: 'success-criteria',
-      kind: TEXT,
-      summary: 'what the canary must keep beside the comparison, or it is aborted',
-    },
-    {
-      name: 'window',
-      kind: DURATION,
-      summary: 'with --success-criteria: how much of the past is judged (default 1m)',
-    },
-    { name: 'no-coin', summary: 'do not compare the canary with stable; criteria alone judge it' },
+    ...PLAN_OPTIONS,
     ...WAIT_OPTIONS,
   ],
   run: (given, context) => start(given, context, canaryBody(given)),
@@ -86,6 +91,11 @@ export const ROLLOUT_START: Command = {
 
 /** The body of POST /v1/rollouts for `sluice canary`. */
 function canaryBody(given: Given): unknown {
+  return { route: given.required('ROUTE'), to: given.required('to'), ...canaryPlan(given) }
+}
+
+/** Steps and guard of a rollout that `--traffic-split` and its companions describe. */
+export function canaryPlan(given: Given): object {
   const successCriteria = given.text('success-criteria')
   const window = given.text('window')
   if (window !== undefined && successCriteria === undefined) {
@@ -102,8 +112,6 @@ function canaryBody(given: Given): unknown {
     ? { advance: 'onEvidence', dwell: duration }
     : { duration }
   return {
-    route: given.required('ROUTE'),
-    to: given.required('to'),
     strategy: {
       canary: {
         steps: weights.flatMap((setWeight) => [

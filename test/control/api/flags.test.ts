@@ -1,81 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { ApiDeps } from '../../../src/control/api/deps.ts'
 import type { FlagPage, FlagView } from '../../../src/control/api/flag-view.ts'
 import { evaluate } from '../../../src/control/flags/evaluate.ts'
-import { FlagControl } from '../../../src/control/flags/flags.ts'
 import { chooseVariant } from '../../../src/proxy/assign.ts'
 import { utf8 } from '../../../src/proxy/bucket.ts'
-import { FlagHouse, share } from '../flags/house.ts'
-import { configOf } from '../rollout/house.ts'
+import { share } from '../flags/house.ts'
 import { routeWith, split } from '../../proxy/routes.ts'
-import { type Served, serve } from './serve.ts'
-
-const TEAM = {
-  flags: {
-    banner: {
-      state: 'ENABLED',
-      variants: { red: 'red', blue: 'blue' },
-      defaultVariant: 'blue',
-      targeting: { if: [{ '==': [{ var: 'plan' }, 'gold'] }, 'red', null] },
-      metadata: { owner: 'team' },
-    },
-    broken: {
-      state: 'ENABLED',
-      variants: { red: 'red' },
-      defaultVariant: 'red',
-      targeting: { toss: [] },
-    },
-    resting: { state: 'DISABLED', variants: { red: 'red' }, defaultVariant: 'red' },
-  },
-}
-
-interface Open {
-  readonly house: FlagHouse
-  readonly served: Served
-  readonly api: (
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    body?: object,
-    headers?: Record<string, string>,
-  ) => ReturnType<Served['ask']>
-}
-
-async function open(over: Partial<ApiDeps> = {}): Promise<Open> {
-  const house = await FlagHouse.open()
-  const config = configOf()
-  const provider = {
-    name: 'team',
-    variants: {},
-    source: { kind: 'inline', definitions: JSON.stringify(TEAM) },
-  } as const
-  const control = new FlagControl({
-    config: () => ({ ...config, flags: { ...config.flags, providers: [provider] } }),
-    own: house.flags,
-    targets: () => house.inner.engine.targets(),
-    nowMs: () => house.inner.nowMs,
-    log: { info() {}, warn() {}, error() {} },
-    onChange: () => undefined,
-  })
-  await control.open()
-  const served = await serve({
-    engine: house.inner.engine,
-    flags: {
-      own: house.flags,
-      providers: () => control.providers(),
-      flagship: () => control.flagship(),
-      targets: () => house.inner.engine.targets(),
-      changes: (key, limit) => house.inner.store.flagChanges(key, limit),
-    },
-    ...over,
-  })
-  return {
-    house,
-    served,
-    api: (method, path, body, headers = {}) =>
-      served.ask(method, path, { ...(body !== undefined && { body }), headers }),
-  }
-}
+import { openFlagApi, type Open } from './flag-api.ts'
 
 function ask(api: Open['api'], key: string, context: object = {}) {
   return api('POST', `/ofrep/v1/evaluate/flags/${key}`, { context })
@@ -87,7 +18,7 @@ function as(name: string) {
 
 describe('flags over HTTP', () => {
   test('are made, listed, ramped, shown with their history, switched off and taken away', async () => {
-    const { api } = await open()
+    const { api } = await openFlagApi()
     const made = await api('POST', '/v1/flags', { key: 'checkout', description: 'the new one' })
     expect(made).toMatchObject({
       status: 201,
@@ -116,7 +47,7 @@ describe('flags over HTTP', () => {
   })
 
   test('are ramped by a rollout with steps and a guard', async () => {
-    const { api, house } = await open()
+    const { api, house } = await openFlagApi()
     await api('POST', '/v1/flags', { key: 'checkout' })
     const rollout = {
       route: 'shop',
@@ -133,7 +64,7 @@ describe('flags over HTTP', () => {
   })
 
   test('are scheduled', async () => {
-    const { api } = await open()
+    const { api } = await openFlagApi()
     await api('POST', '/v1/flags', { key: 'checkout' })
     const steps = [{ share: 5 }, { share: 100, after: '2h' }]
     const start = '2100-01-01T00:00:00Z'
@@ -180,14 +111,14 @@ describe('flags over HTTP', () => {
     ],
     ['a share', '/v1/flags/a/ramp', { share: 101 }, '/share'],
   ])('faults have their place: %s', async ([, path, body, pointer]) => {
-    const { api } = await open()
+    const { api } = await openFlagApi()
     await api('POST', '/v1/flags', { key: 'a' })
     const refused = await api('POST', path, body)
     expect(refused).toMatchObject({ status: 422, json: { errors: [{ pointer }] } })
   })
 
   test('a change under an old ETag is refused, switching off is not', async () => {
-    const { api } = await open()
+    const { api } = await openFlagApi()
     await api('POST', '/v1/flags', { key: 'a' })
     const old = { 'if-match': '"7"' }
     expect((await api('POST', '/v1/flags/a/ramp', { share: 1 }, old)).status).toBe(412)
@@ -203,7 +134,7 @@ describe('flags over HTTP', () => {
       role: name === 'eve' ? ('viewer' as const) : ('operator' as const),
       sha256: createHash('sha256').update(name).digest('hex'),
     }))
-    const { api, house } = await open({ tokens: () => tokens })
+    const { api, house } = await openFlagApi({ tokens: () => tokens })
     house.approval = 'required'
     await api('POST', '/v1/flags', { key: 'a' }, as('ann'))
     const { json: body } = await api('POST', '/v1/flags/a/ramp', { share: 100 }, as('ann'))
@@ -219,7 +150,7 @@ describe('flags over HTTP', () => {
 
 describe('OFREP', () => {
   test('answers for definitions, with variant, reason and metadata', async () => {
-    const { api } = await open()
+    const { api } = await openFlagApi()
     expect(await ask(api, 'banner', { targetingKey: 'ann', plan: 'gold' })).toMatchObject({
       status: 200,
       json: {
@@ -235,7 +166,7 @@ describe('OFREP', () => {
   })
 
   test('its failures have the bodies of the protocol', async () => {
-    const { api } = await open()
+    const { api } = await openFlagApi()
     const gone = await ask(api, 'gone')
     expect(gone).toMatchObject({ status: 404, json: { key: 'gone', errorCode: 'FLAG_NOT_FOUND' } })
     const broken = await ask(api, 'broken')
@@ -243,7 +174,7 @@ describe('OFREP', () => {
   })
 
   test('a route without a rollout is stable for everybody; with one it needs a key', async () => {
-    const { api, house } = await open()
+    const { api, house } = await openFlagApi()
     expect((await ask(api, 'shop')).json).toMatchObject({ value: 'stable', reason: 'STATIC' })
     await house.inner.start()
     const keyless = await ask(api, 'shop')
@@ -253,7 +184,7 @@ describe('OFREP', () => {
   })
 
   test('all at once, with an ETag that changes when an answer does', async () => {
-    const { api, house } = await open()
+    const { api, house } = await openFlagApi()
     await house.create()
     const bulk = (headers = {}) =>
       api('POST', '/ofrep/v1/evaluate/flags', { context: { targetingKey: 'ann' } }, headers)
@@ -269,7 +200,7 @@ describe('OFREP', () => {
   })
 
   test('an empty body is an empty context, and no page of another origin may read', async () => {
-    const { served, api } = await open()
+    const { served, api } = await openFlagApi()
     const { status, headers } = await served.ask('POST', '/ofrep/v1/evaluate/flags/shop')
     expect(status).toBe(200)
     expect(headers['access-control-allow-origin']).toBeUndefined()
@@ -279,7 +210,7 @@ describe('OFREP', () => {
 })
 
 test('OFREP and the proxy agree about 10 000 units, for a route and for the flag that its rollout decides', async () => {
-  const { house, served } = await open()
+  const { house, served } = await openFlagApi()
   await house.create()
   const rollout = await house.inner.start()
   await house.inner.engine.act(rollout.id, { type: 'setWeight', weightBp: 3_700 }, { actor: 'ann' })
