@@ -4,7 +4,7 @@
  * Outcomes in, evidence out; which attempt it is and what follows from a decision is others' business.
  */
 
-import { explain, explainStep } from '../../analyzer/guard/sentence.ts'
+import { explain } from '../../analyzer/guard/sentence.ts'
 import { type GuardConfig, STANDARD_GUARD } from '../../analyzer/guard/config.ts'
 import type { EpochCounts, TickCounts, VariantOutcomes } from '../../analyzer/guard/counts.ts'
 import { type Decision, type GuardEvidence, log10 } from '../../analyzer/guard/evidence.ts'
@@ -16,12 +16,6 @@ import {
   type SavedGuard,
 } from '../../analyzer/guard/guard.ts'
 import {
-  type SavedStepPromotion,
-  type StepEvidence,
-  StepPromotion,
-  type StepRecord,
-} from '../../analyzer/guard/step-promotion.ts'
-import {
   LATENCY_QUANTILES,
   LATENCY_SLOT_MS,
   type LatencyThreshold,
@@ -30,6 +24,7 @@ import {
 import { Cell, type Settled } from './cell.ts'
 import type { CellPair } from './cells.ts'
 import { NO_LIMITS, outcomesOf } from './outcomes.ts'
+import { type SavedStep, StepCase, type StepOpinion } from './step-case.ts'
 
 /** Between two ticks of the judge. */
 export const TICK_MS = 100
@@ -45,24 +40,11 @@ const TICKS_PER_SLOT = LATENCY_SLOT_MS / TICK_MS
 /** Requests of a canary that has just begun, or its first time, in which it may be slow. */
 const WARM_UP = { requests: 200, ticks: 30_000 / TICK_MS } as const
 
-/** A step that waits for evidence, by a key of its own, and what there is. */
-interface Step {
-  readonly key: string
-  readonly promotion: StepPromotion
-}
-
-/** What is known of a step that waits for evidence. */
-export interface StepOpinion extends StepEvidence {
-  readonly sentence: string
-  /** What it was reached by; null while it is not. */
-  readonly record: StepRecord | null
-}
-
 /** Everything a case remembers, safe for JSON. */
 export interface SavedCase {
   readonly guard: SavedGuard
   /** Left out: no step waits for evidence. */
-  readonly step?: { readonly key: string; readonly promotion: SavedStepPromotion }
+  readonly step?: SavedStep
   readonly warmUp: { readonly requestCount: number; readonly tickCount: number }
 }
 
@@ -105,7 +87,7 @@ export class Case {
   #isSteady = true
   #canaryCount = 0
   #stableCount = 0
-  #step: Step | null
+  readonly #step: StepCase
   #decision: Decision | null
   /** The ticks that the decision was reached by, or may be. */
   #from: SavedGuard
@@ -120,7 +102,7 @@ export class Case {
     this.#guard = createGuard(this.#config, options.plan, saved?.guard)
     this.#from = this.#guard.save()
     this.#decision = this.#from.decision
-    this.#step = saved?.step === undefined ? null : this.#stepOf(saved.step)
+    this.#step = new StepCase(this.#config, saved?.step)
     this.#stable = new StableLatency({}, saved?.guard.thresholds ?? options.thresholds)
     this.#warmUp = { ...(saved?.warmUp ?? { requestCount: 0, tickCount: 0 }) }
   }
@@ -160,7 +142,7 @@ export class Case {
     this.#warmUp.tickCount++
     for (const { stable } of epochs) this.#stableCount += stable.requestCount
     const decision = this.#decide({ epochs, isStep, thresholds })
-    this.#addToStep(stepKey, epochs)
+    this.#step.tick(stepKey, epochs, !this.#guard.isCoinBroken)
     return decision
   }
 
@@ -172,33 +154,19 @@ export class Case {
     return explain(this.#guard.evidence())
   }
 
-  /** Null where no step waits for it. */
+  /** Null where no step waits for evidence. */
   step(): StepOpinion | null {
-    if (this.#step === null) return null
     const againstLog10 = log10(this.#guard.lnEvidence)
-    const found = this.#step.promotion.evidence(TICK_MS, this.#weightBp ?? 0, againstLog10)
-    return { ...found, sentence: explainStep(found), record: this.#step.promotion.record }
+    return this.#step.opinion({ tickMs: TICK_MS, weightBp: this.#weightBp ?? 0, againstLog10 })
   }
 
   save(): SavedCase {
-    const step = this.#step
+    const step = this.#step.save()
     return {
       guard: this.#guard.save(),
       warmUp: { ...this.#warmUp },
-      ...(step !== null && { step: { key: step.key, promotion: step.promotion.save() } }),
+      ...(step !== undefined && { step }),
     }
-  }
-
-  #addToStep(key: string | null, epochs: readonly EpochCounts[]): void {
-    if (key === null) this.#step = null
-    else if (this.#step?.key !== key) this.#step = this.#stepOf({ key })
-    this.#step?.promotion.add(epochs, this.#options.isSticky, !this.#guard.isCoinBroken)
-  }
-
-  /** Null where the guard has no margin within which a canary is good. */
-  #stepOf({ key, promotion }: { key: string; promotion?: SavedStepPromotion }): Step | null {
-    const { promotion: margin } = this.#config
-    return margin === null ? null : { key, promotion: new StepPromotion(margin, promotion) }
   }
 
   /** A decision stays until a stronger one is reached; each is kept with what it was reached by. */

@@ -9,9 +9,10 @@ import type { LatencyThreshold } from '../../analyzer/latency.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import { waitsForEvidence } from '../rollout/walk.ts'
 import type { Log } from '../log.ts'
-import { Case, type SavedCase, type StepOpinion, TICK_MS } from './case.ts'
+import { Case, type SavedCase, TICK_MS } from './case.ts'
 import { Figures, type JudgeFigures } from './figures.ts'
 import type { KeptSettlement, Settlements } from './settlements.ts'
+import type { StepOpinion } from './step-case.ts'
 
 /** What the judge knows of an attempt. */
 export interface Opinion {

@@ -16,7 +16,7 @@ import type { AnalysisConfig } from '../config/config.ts'
 import type { Shelf } from './keeper.ts'
 import type { Log } from '../log.ts'
 import { type KayentaReplay, REPLAY_CHARS } from '../providers/replay.ts'
-import type { Demand } from '../providers/runs.ts'
+import type { Demand } from '../providers/attempt.ts'
 import type { RunningRollout } from '../rollout/book.ts'
 import type { Evidence, EvidenceOf } from '../rollout/engine.ts'
 

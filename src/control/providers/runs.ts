@@ -6,7 +6,7 @@
  * asked for until it is in force, whatever fails meanwhile. After a restart runs go on from their last measurement.
  */
 
-import { isEnded, type MeasureState } from '../../analyzer/measure/measure.ts'
+import { isEnded } from '../../analyzer/measure/measure.ts'
 import { STARVED_COUNT } from '../../analyzer/measure/plan.ts'
 import type { Standing } from '../../analyzer/measure/standing.ts'
 import { readConditions } from '../conditions/condition.ts'
@@ -15,32 +15,20 @@ import type { MetricEntry } from '../config/schema-metric.ts'
 import type { Shelf } from '../judge/keeper.ts'
 import type { Log } from '../log.ts'
 import type { RunningRollout } from '../rollout/book.ts'
+import {
+  type Attempt,
+  type Demand,
+  type KeptRun,
+  type KeptRuns,
+  keptRunsOf,
+  replayOf,
+  type Run,
+  textOf,
+} from './attempt.ts'
 import { type MetricFigures, ReadingCounts } from './figures.ts'
 import { Providers } from './providers.ts'
 import type { PushedMetrics } from './pushed.ts'
-import { type DemandReplay, keptReplay } from './replay.ts'
 import { MetricRun, type RunNews } from './run.ts'
-
-/** What an outcome asks for. */
-export interface Demand {
-  /** A demand of its own each time; who resumes after a pause has seen it. */
-  readonly id: string
-  readonly action: 'abort' | 'pause'
-  /** Without a full stop. */
-  readonly sentence: string
-  /** What it was reached by; null where that is too large to be kept. */
-  readonly replay: DemandReplay | null
-}
-
-/** The runs of an attempt, safe for JSON. */
-export interface KeptRuns {
-  readonly version: 1
-  readonly attempt: number
-  /** `entry`: as the configuration had it, as text. */
-  readonly runs: readonly (KeptRun & { readonly name: string; readonly entry: string })[]
-}
-
-type KeptRun = Pick<Run, 'demand' | 'isStarved'> & { readonly state: MeasureState }
 
 export interface MetricRunsOptions {
   /** That of the configuration in force. */
@@ -50,24 +38,6 @@ export interface MetricRunsOptions {
   readonly shelf?: Shelf<KeptRuns>
   readonly clock: { nowMs(): number }
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
-}
-
-interface Run {
-  readonly entry: MetricEntry
-  readonly run: MetricRun
-  demand: Demand | null
-  isStarved: boolean
-}
-
-interface Attempt {
-  readonly route: string
-  readonly rollout: string
-  readonly attempt: number
-  readonly attemptAtMs: number
-  /** By name. */
-  readonly runs: Map<string, Run>
-  /** Whether something has been measured since it was kept. */
-  isUnkept: boolean
 }
 
 type Action = MetricEntry['actions']['failure']
@@ -178,7 +148,7 @@ export class MetricRuns {
     const attempt = this.#attempts.get(rollout)
     if (attempt?.isUnkept !== true) return
     attempt.isUnkept = false
-    const kept = { version: 1, attempt: attempt.attempt, runs: runsOf(attempt) } as const
+    const kept = { version: 1, attempt: attempt.attempt, runs: keptRunsOf(attempt) } as const
     this.#options.shelf?.keep(rollout, kept)
   }
 
@@ -257,7 +227,7 @@ export class MetricRuns {
     this.#providers = new Providers(analysis.servers, this.#options.pushed)
     for (const attempt of this.#attempts.values()) {
       const earlier = [...attempt.runs.values()]
-      this.#enter(attempt, runsOf(attempt))
+      this.#enter(attempt, keptRunsOf(attempt))
       for (const one of earlier) this.#stop(one)
     }
     this.#end(providers.close())
@@ -291,24 +261,6 @@ export class MetricRuns {
   }
 }
 
-function runsOf({ runs }: Attempt): KeptRuns['runs'] {
-  return [...runs].map(([name, { entry, run, demand, isStarved }]) => ({
-    name,
-    entry: textOf(entry),
-    state: run.state,
-    demand,
-    isStarved,
-  }))
-}
-
-function replayOf({ entry: { plan, conditions }, run: { last } }: Run): DemandReplay | null {
-  return last === null ? null : keptReplay({ kind: 'metric', plan, conditions, ...last })
-}
-
 function analysisOf({ servers, metrics }: AnalysisConfig): unknown {
   return { servers: [...servers], metrics }
-}
-
-function textOf(value: unknown): string {
-  return JSON.stringify(value)
 }

@@ -5,7 +5,7 @@
 import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
 import type { DemandReplay } from '../providers/replay.ts'
 import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
-import type { StepOpinion } from '../judge/case.ts'
+import type { StepOpinion } from '../judge/step-case.ts'
 
 /** The canary's share of traffic in basis points: 0 is none, 10 000 is all. */
 export type WeightBp = number
