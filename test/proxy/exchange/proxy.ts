@@ -26,6 +26,7 @@ import { BEARER_TOKEN } from '../../../src/proxy/cohort/token/settings.ts'
 import { ProxyServer } from '../../../src/proxy/server.ts'
 import type {
   Endpoint,
+  Flags,
   Limits,
   Listener,
   Route,
@@ -85,6 +86,7 @@ export interface Setup {
   readonly limits?: Partial<Limits>
   readonly timeouts?: Partial<Timeouts>
   readonly route?: Partial<Route>
+  readonly flags?: Flags
   readonly trustedProxies?: readonly string[]
   readonly listener?: Partial<Listener>
 }
@@ -113,7 +115,7 @@ export function snapshotOf(setup: Setup): Snapshot {
     trustedProxies: setup.trustedProxies ?? [],
     accessLog: null,
     tellsRefusals: false,
-    flags: { providers: [], attributes: {} },
+    flags: setup.flags ?? { providers: [], attributes: {} },
     upstreams: [
       upstreamOf('v1', setup.stable.map(placeOf), setup.upstream),
       upstreamOf('v2', (canary?.endpoints ?? []).map(placeOf), setup.upstream),

@@ -1,0 +1,122 @@
+/** Requests whose variant a flag decides that has to be waited for. */
+
+import { expect, onTestFinished, test } from 'vitest'
+import type { Flags } from '../../../src/proxy/snapshot.ts'
+import { connectClient } from './client.ts'
+import { eventually } from './eventually.ts'
+import { CANARY, type Proxy, STABLE, startProxy } from './proxy.ts'
+import { startUpstream } from './upstream.ts'
+
+/** What the provider below asks, in order; each question waits for its answer. */
+interface Asked {
+  readonly unit: string
+  readonly answer: (isOn: boolean) => void
+}
+
+const SLUICE_ASKED = 'sluiceAsked'
+
+/** An OpenFeature provider that hands its questions to the test. */
+const PROVIDER = `data:text/javascript,${encodeURIComponent(`
+  const ask = (unit) => new Promise((resolve) =>
+    globalThis.${SLUICE_ASKED}.push({ unit, answer: (value) => resolve({ value }) }))
+  const unknown = (_, value) => Promise.resolve({ value, errorCode: 'TYPE_MISMATCH' })
+  export default {
+    metadata: { name: 'by hand' },
+    resolveBooleanEvaluation: (_key, _default, { targetingKey }) => ask(targetingKey),
+    resolveStringEvaluation: unknown,
+    resolveNumberEvaluation: unknown,
+    resolveObjectEvaluation: unknown,
+  }
+`)}`
+
+function flagsWithin(deadlineMs: number): Flags {
+  const source = {
+    kind: 'openFeature',
+    module: PROVIDER,
+    options: '{}',
+    deadlineMs,
+    memoMs: 60_000,
+    memoLimit: 1_000,
+  } as const
+  const provider = { name: 'vendor', variants: { true: 'canary', false: 'stable' }, source }
+  return { providers: [provider], attributes: {} }
+}
+
+async function start(deadlineMs = 60_000) {
+  const asked: Asked[] = []
+  Object.assign(globalThis, { [SLUICE_ASKED]: asked })
+  onTestFinished(() => void Reflect.deleteProperty(globalThis, SLUICE_ASKED))
+  const [stable, canary] = await Promise.all(
+    ['stable', 'canary'].map((name) =>
+      startUpstream(async (received) => {
+        await received.whole
+        received.answer(200, name)
+      }),
+    ),
+  )
+  const proxy = await startProxy({
+    stable: [stable!.port],
+    canary: { endpoints: [canary!.port], weightBp: 0 },
+    flags: flagsWithin(deadlineMs),
+    route: {
+      sticky: [{ kind: 'header', name: 'x-user' }],
+      rules: [{ when: null, decision: { kind: 'flag', provider: 'vendor', key: 'new-shop' } }],
+    },
+  })
+  return { asked, proxy, stable: stable!, canary: canary!, client: await connectClient(proxy.port) }
+}
+
+function ask(user: string): string {
+  return `GET / HTTP/1.1\r\nHost: test\r\nX-User: ${user}\r\n\r\n`
+}
+
+test.for([
+  [true, 'canary'],
+  [false, 'stable'],
+] as const)(
+  'a flag that answers %s sends it to %s, and the next one of that user at once',
+  async ([isOn, variant]) => {
+    const { asked, client } = await start()
+    client.send(ask('ann'))
+    await eventually(() => asked.map(({ unit }) => unit)).toEqual(['ann'])
+    asked[0]!.answer(isOn)
+    expect((await client.answer()).body.toString()).toBe(variant)
+    client.send(ask('ann'))
+    expect((await client.answer()).body.toString()).toBe(variant)
+    expect(asked).toHaveLength(1)
+  },
+)
+
+test('one that does not answer in time decides nothing', async () => {
+  const { asked, proxy, client } = await start(5)
+  client.send(ask('ann'))
+  expect((await client.answer()).body.toString()).toBe('stable')
+  expect(asked).toHaveLength(1)
+  expect(proxy.counted(CANARY).started).toBe(0)
+})
+
+test('a body waits until it is known where to', async () => {
+  const { asked, canary, client } = await start()
+  client.send('POST / HTTP/1.1\r\nHost: test\r\nX-User: ann\r\nContent-Length: 5\r\n\r\nHello')
+  await eventually(() => asked.length).toBe(1)
+  asked[0]!.answer(true)
+  expect((await client.answer()).body.toString()).toBe('canary')
+  expect((await canary.requests[0]!.whole).toString()).toBe('Hello')
+})
+
+test('a client that leaves while it is waited for leaves nothing behind', async () => {
+  const { asked, proxy, client } = await start()
+  client.send(ask('ann'))
+  await eventually(() => asked.length).toBe(1)
+  client.end()
+  await eventually(() => aborts(proxy)).toBe(1)
+  asked[0]!.answer(true)
+  const other = await connectClient(proxy.port)
+  other.send(ask('ann'))
+  expect((await other.answer()).body.toString()).toBe('canary')
+  expect(proxy.counted(CANARY)).toMatchObject({ finished: 1, errors: 0 })
+})
+
+function aborts(proxy: Proxy): number {
+  return proxy.counted(STABLE).clientAborts + proxy.counted(CANARY).clientAborts
+}
