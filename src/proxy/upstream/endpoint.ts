@@ -253,7 +253,7 @@ export class EndpointSet {
   /** Goes up when an endpoint may be used that might not before, or the other way round, or its share has changed. */
   changeCount = 0
   readonly #byId = new Map<string, Endpoint>()
-  /** Those that are retired, until their last connection is closed. */
+  /** Those that are retired, until their last connection is closed and that is told. */
   readonly #leaving = new Set<Endpoint>()
   #watches: readonly Watch[] = []
   #unhealthy: ReadonlySet<string> = new Set()
@@ -265,9 +265,18 @@ export class EndpointSet {
   obtain(address: EndpointAddress): Endpoint {
     const known = this.#byId.get(address.id)
     if (known !== undefined) return known
-    const endpoint = new Endpoint(address, this)
+    const endpoint = this.#takeBack(address.id) ?? new Endpoint(address, this)
     endpoint.isUnhealthy = this.#unhealthy.has(address.id)
     this.#byId.set(address.id, endpoint)
+    return endpoint
+  }
+
+  /** One that had left, and has not finished what it has to do. */
+  #takeBack(id: string): Endpoint | undefined {
+    const endpoint = [...this.#leaving].find((each) => each.id === id)
+    if (endpoint === undefined) return undefined
+    this.#leaving.delete(endpoint)
+    endpoint.isRetired = false
     return endpoint
   }
 
@@ -331,19 +340,23 @@ export class EndpointSet {
     if (hasChanged) this.changeCount++
   }
 
-  /** Of the endpoints of which there is something new, once. `originMs`: as for `Endpoint.report`. */
+  /**
+   * Of the endpoints of which there is something new, once; those that leave are told of until they have nothing more to
+   * do. `originMs`: as for `Endpoint.report`.
+   */
   takeReports(originMs: number): readonly EndpointReport[] {
-    return [...this.#byId.values()]
+    const reports = [...this.#byId.values(), ...this.#leaving]
       .filter((endpoint) => endpoint.hasNews)
       .map((endpoint) => endpoint.report(originMs))
+    for (const endpoint of this.#leaving) {
+      if (endpoint.connectionCount === 0) this.#leaving.delete(endpoint)
+    }
+    return reports
   }
 
   closeIdle(beforeMs: number): void {
     for (const endpoint of this.#byId.values()) endpoint.closeIdle(beforeMs)
-    for (const endpoint of this.#leaving) {
-      endpoint.closeIdle(beforeMs)
-      if (endpoint.connectionCount === 0) this.#leaving.delete(endpoint)
-    }
+    for (const endpoint of this.#leaving) endpoint.closeIdle(beforeMs)
   }
 }
 

@@ -17,6 +17,11 @@ function fleetOf(size: number, seed = 1): Fleet {
   return new Fleet(size, { settings: { outlier: RULES }, seed })
 }
 
+/** Of whom there is something new. */
+function idsOf(fleet: Fleet): readonly string[] {
+  return fleet.set.takeReports(0).map(({ id }) => id)
+}
+
 describe.for([1, 2, 3])('with seed %i', (seed) => {
   describe.for(FAULTS)('of four endpoints at 500 requests/s one that is %s', ([, fault]) => {
     test('is out within two seconds, and back after it has recovered; the others have even parts', () => {
@@ -220,5 +225,33 @@ describe('what endpoints have done', () => {
     fleet.run(1_000, RATE)
     expect(fleet.reason(1)).toBeNull()
     expect(fleet.counts[1]).toBeGreaterThan(0)
+  })
+})
+
+describe('an endpoint that no upstream names any more', () => {
+  test('is told of until it has nothing more to do', () => {
+    const fleet = fleetOf(2)
+    const leaving = fleet.endpoint(1)
+    leaving.connectionCount = 1
+    idsOf(fleet)
+    fleet.use({}, 1)
+    expect(idsOf(fleet)).toEqual([])
+    leaving.connectionCount = 0
+    expect(fleet.set.takeReports(0)).toMatchObject([
+      { id: leaving.id, outstandingCount: 0, connectionCount: 0 },
+    ])
+    leaving.connectionCount = 1
+    expect(idsOf(fleet)).toEqual([])
+  })
+
+  test('is the same when it is named again before', () => {
+    const fleet = fleetOf(2)
+    const leaving = fleet.endpoint(1)
+    leaving.connectionCount = 1
+    fleet.use({}, 1)
+    expect(leaving.isFit).toBe(false)
+    fleet.use({}, 2)
+    expect(fleet.endpoint(1)).toBe(leaving)
+    expect(leaving.isFit).toBe(true)
   })
 })
