@@ -42,6 +42,8 @@ export interface StartOptions {
   readonly controlEntries?: readonly string[]
   /** YAML under `analysis`. */
   readonly analysisLines?: readonly string[]
+  /** YAML under `flags`. */
+  readonly flagLines?: readonly string[]
   /** YAML in place of the one listener, which is called `public`. */
   readonly listeners?: string
   /** Options for node, before the program. */
@@ -100,7 +102,7 @@ const LISTENER = '{ name: public, host: 127.0.0.1, port: 0 }'
 /** The text of the configuration that `startSluice` starts with. */
 export function configText(options: Omit<StartOptions, 'folder'>): string {
   const { shops, routeLines = [], threads = 1, listeners = LISTENER } = options
-  const { proxyEntries = [], controlEntries = [], analysisLines = [] } = options
+  const { proxyEntries = [], controlEntries = [], analysisLines = [], flagLines = [] } = options
   const proxy = [`listeners: [${listeners}]`, `threads: ${threads}`, ...proxyEntries]
   const control = ['host: 127.0.0.1', 'port: 0', ...controlEntries]
   return [
@@ -117,6 +119,8 @@ export function configText(options: Omit<StartOptions, 'folder'>): string {
     'store: { path: ./sluice.db }',
     ...(analysisLines.length === 0 ? [] : ['analysis:']),
     ...analysisLines.map((line) => `  ${line}`),
+    ...(flagLines.length === 0 ? [] : ['flags:']),
+    ...flagLines.map((line) => `  ${line}`),
     '',
   ].join('\n')
 }
