@@ -16,7 +16,11 @@ const LEAST_GAP_US = 2_000
 /** Variance of the logarithm of a latency, at least: clocks and threads are not steadier. */
 const LEAST_LOG_VARIANCE = 0.01
 /** Least time over which shares and latencies are compared, where there are enough requests in it. */
-const LEAST_TURNS = 4
+const LEAST_TURNS = 5
+/** Parts of the time compared in each of which it must be slower, by the root of the factor: they have few requests each. */
+const PART_COUNT = 5
+/** Parts that must have had any. */
+const LEAST_PARTS = 3
 /** Requests that must have waited in silence, and for how long. */
 const SILENT_COUNT = 2
 const SILENT_TURNS = 2
@@ -139,7 +143,31 @@ function compare(own: Vitals, group: Group, rules: OutlierRules): EjectionReason
   const others = group.others(own, turnCount)
   if (others.requestCount < rules.minRequests) return null
   if (failsMore(mine, others, rules)) return 'successRate'
-  return isSlower(mine, others, rules) ? 'latency' : null
+  if (!isSlower(mine, others, rules)) return null
+  return isSlowThroughout(own, group, { rules, turnCount }) ? 'latency' : null
+}
+
+/**
+ * Whether it was slow in each part of that time, not in one pause that all its requests had to sit out: of a collector, or
+ * of a machine with more to do than it can.
+ */
+function isSlowThroughout(
+  own: Vitals,
+  group: Group,
+  { rules, turnCount }: { readonly rules: OutlierRules; readonly turnCount: number },
+): boolean {
+  const least = Math.log(rules.latencyFactor) / 2
+  let slowCount = 0
+  for (let part = 0; part < PART_COUNT; part++) {
+    const from = Math.round((turnCount * (part + 1)) / PART_COUNT)
+    const to = Math.round((turnCount * part) / PART_COUNT)
+    const mine = less(own.deeds(from), own.deeds(to))
+    const others = less(group.others(own, from), group.others(own, to))
+    if (mine.okCount === 0 || others.okCount === 0) continue
+    if (mine.logSum / mine.okCount - others.logSum / others.okCount < least) return false
+    slowCount++
+  }
+  return slowCount >= LEAST_PARTS
 }
 
 /** The fewest turns in which it had enough requests; 0 where there are not so many. */

@@ -104,6 +104,18 @@ describe('latency', () => {
     expect(judge([own, ...others], RULES, 0).findings).toEqual([{ index: 0, reason: 'latency' }])
   })
 
+  test('one pause is no slowness, however many requests had to sit it out', () => {
+    const own = new Vitals()
+    for (let turn = 0; turn < 12; turn++) {
+      const isPaused = turn === 10
+      for (let i = 0; i < 30; i++) own.note('ok', isPaused ? 250_000 : 5_000)
+      own.endTurn()
+    }
+    expect(
+      judge([own, ...THREE.map(vitalsOf)], { ...RULES, latencyFactor: 2 }, 0).findings,
+    ).toEqual([])
+  })
+
   test('may be left out of account', () => {
     const slow = { okCount: 30, latencyMs: 500 }
     expect(found([slow, ...THREE], { ...RULES, latencyFactor: 0 })).toEqual([])
