@@ -30,6 +30,11 @@ export function texts(list: readonly Found<unknown>[], key: string): readonly Fo
   })
 }
 
+/** The members of that name, whatever they are. */
+export function members(list: readonly Found<unknown>[], key: string): readonly Found<unknown>[] {
+  return list.map(({ path, value }) => ({ path: [...path, key], value: get(value, key) }))
+}
+
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

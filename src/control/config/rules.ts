@@ -10,7 +10,7 @@ import { checkClashes } from './clashes.ts'
 import { CONTROL_HOST, ENTRIES } from './defaults.ts'
 import { type Fault, formatPath, type Path } from './fault.ts'
 import { checkFlagRules } from './flag-rules.ts'
-import { attempt, type Found, get, isMap, items, texts } from './lookup.ts'
+import { attempt, type Found, get, isMap, items, members, texts } from './lookup.ts'
 import { isName, NAME_RULE, readPath } from './names.ts'
 import type { Places } from './places.ts'
 import { didYouMean, quote } from './wording.ts'
@@ -42,7 +42,8 @@ export function ruleFaults(value: unknown, places: Places): Fault[] {
         places.faultAtKey(['upstreams'], name, `${quote(name)} is not a name; ${NAME_RULE}`),
       )
     }
-    checkStable(routes, names, complain)
+    checkUpstreams(texts(routes, 'stable'), names, complain)
+    checkUpstreams(texts(members(routes, 'mirror'), 'to'), names, complain)
   }
   checkMatches(routes, complain)
   for (const named of [routes, items(value, ['proxy', 'listeners']), tokens]) {
@@ -56,14 +57,14 @@ export function ruleFaults(value: unknown, places: Places): Fault[] {
   return faults
 }
 
-function checkStable(
-  routes: readonly Found<unknown>[],
+function checkUpstreams(
+  named: readonly Found<string>[],
   upstreams: readonly string[],
   complain: Complain,
 ): void {
-  for (const { path, value: stable } of texts(routes, 'stable')) {
-    if (upstreams.includes(stable)) continue
-    complain(path, `there is no upstream ${quote(stable)}; ${didYouMean(stable, upstreams)}`)
+  for (const { path, value: name } of named) {
+    if (upstreams.includes(name)) continue
+    complain(path, `there is no upstream ${quote(name)}; ${didYouMean(name, upstreams)}`)
   }
 }
 
