@@ -57,7 +57,7 @@ test.for([
   ['retry: { perTryTimeout: 10ms }', 'retry.perTryTimeout: 10ms is outside 250ms to 1h'],
   ['retry: { attempt: 1 }', 'retry: unknown key "attempt"; did you mean "attempts"?'],
   ['fallback: stabel', 'fallback: "stabel" is not possible; did you mean "stable"?'],
-  ['hedge: {}', 'hedge.after'],
+  ['hedge: {}', 'hedge: the key "after"'],
   ['mirror: { to: b }', 'mirror.to: there is no upstream "b"'],
   ['mirror: { to: a, percent: 101 }', 'mirror.percent: 101 is outside 0 to 100'],
 ] as const)('%s: %s', ([line, expected]) => {
