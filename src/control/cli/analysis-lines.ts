@@ -30,7 +30,7 @@ export function evidenceWordOf(rollout: RolloutView | null, paint: Paint): strin
 export function evidenceLine(evidence: EvidenceView): string {
   const checks = evidence.checks.map((check) => `${check.name} ${reached(check)}`)
   const splitter = evidence.splitter?.isBroken === true ? '; the splitter is broken' : ''
-  const timed = evidence.isTimed ? '' : '; latency is not judged while endpoints warm up'
+  const timed = evidence.isTimed ? '' : '; latency is judged after the warm-up'
   return `${reached(evidence)} to one (${checks.join(', ')})${splitter}${timed}`
 }
 

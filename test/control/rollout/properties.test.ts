@@ -17,10 +17,14 @@ import { GUARD, seedOf } from './fixtures.ts'
 
 const actor = 'alice'
 
-const pauses: fc.Arbitrary<Step> = fc.record({
-  type: fc.constant('pause' as const),
-  durationMs: fc.option(fc.integer({ min: 0, max: 500 }), { nil: null }),
-})
+const pauses: fc.Arbitrary<Step> = fc.record(
+  {
+    type: fc.constant('pause' as const),
+    durationMs: fc.option(fc.integer({ min: 0, max: 500 }), { nil: null }),
+    dwellMs: fc.integer({ min: 0, max: 200 }),
+  },
+  { requiredKeys: ['type', 'durationMs'] },
+)
 
 const plans: fc.Arbitrary<Plan> = fc
   .record({
@@ -41,17 +45,34 @@ const plans: fc.Arbitrary<Plan> = fc
     return { steps, guard: { ...GUARD, successCriteria, consecutiveFailureLimit, failureLimit } }
   })
 
+const PROOF = {
+  log10: 1,
+  limitLog10: 1.3,
+  againstLog10: 0,
+  againstLimitLog10: 1,
+  isReached: true,
+  leastMs: null,
+  sentence: 'so much',
+  record: null,
+}
+
 /** An event without its time; a verdict is on the current step, or on a neighbouring one. */
 type Cue = (state: Rollout, atMs: number) => RolloutEvent
 
 const verdicts = fc.constantFrom<Verdict>('pass', 'pass', 'fail', 'inconclusive', 'noData')
 const cues: fc.Arbitrary<Cue> = fc.oneof(
   fc
-    .record({ verdict: verdicts, offBy: fc.constantFrom(0, 0, 0, 0, -1, 1) })
-    .map(({ verdict, offBy }): Cue => (state, atMs) => {
+    .record({
+      verdict: verdicts,
+      offBy: fc.constantFrom(0, 0, 0, 0, -1, 1),
+      isEnough: fc.option(fc.boolean(), { nil: null }),
+    })
+    .map(({ verdict, offBy, isEnough }): Cue => (state, atMs) => {
       const stepIndex = ('stepIndex' in state ? state.stepIndex : 0) + offBy
       const { attempt } = state
-      return { type: 'verdict', atMs, attempt, stepIndex, verdict, sentence: 'so it is' }
+      const judged = { attempt, stepIndex, verdict, sentence: 'so it is' }
+      const promotion = isEnough === null ? {} : { promotion: { ...PROOF, isEnough } }
+      return { type: 'verdict', atMs, ...judged, ...promotion }
     }),
   fc.constant<Cue>((_, atMs) => ({ type: 'deadline', atMs })),
   fc.integer({ min: 0, max: 10_000 }).map((weightBp): Cue => (_, atMs) => ({
@@ -173,6 +194,14 @@ test('the weight only rises within an attempt, but for a person, an end and a bl
   expect(found).toBeUndefined()
 })
 
+/** Whether the step asks for evidence, has had its time, and there is enough. */
+function isProven(before: Rollout, event: RolloutEvent): boolean {
+  if (event.type !== 'verdict' || isEnded(before) || before.phase === 'paused') return false
+  const step = before.plan.steps[before.stepIndex]
+  if (step?.type !== 'pause' || step.dwellMs === undefined) return false
+  return event.promotion?.isEnough === true && event.atMs >= before.stepAtMs + step.dwellMs
+}
+
 test('a guarded canary with traffic leaves a step only by a pass or a person', () => {
   const found = counterexample(({ before, event, state }) => {
     if (before === null || isEnded(before) || before.phase === 'blocked') return true
@@ -182,7 +211,8 @@ test('a guarded canary with traffic leaves a step only by a pass or a person', (
       state.phase === 'promoted' || (!isEnded(state) && state.stepIndex !== before.stepIndex)
     if (!isGuarded || !hasLeft) return true
     const verdict = event.type === 'verdict' ? event.verdict : before.judgement?.verdict
-    return verdict === 'pass' && event.atMs >= (before.deadlineMs ?? Infinity)
+    const isInTime = event.atMs >= (before.deadlineMs ?? Infinity)
+    return verdict === 'pass' && (isInTime || isProven(before, event))
   })
   expect(found).toBeUndefined()
 })
