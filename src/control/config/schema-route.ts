@@ -3,7 +3,6 @@
 import { z } from 'zod'
 import type { PathMatch } from '../../proxy/snapshot.ts'
 import { readHostPattern } from './address.ts'
-import { RULE_LIMITS } from './defaults-rule.ts'
 import { ENTRIES, ERROR_GRPC_STATUSES, ERROR_STATUSES } from './defaults.ts'
 import { scalar, text } from './leaf.ts'
 import {
@@ -16,7 +15,7 @@ import {
 } from './names.ts'
 import { Fallback, Hedge, Mirror, Retry } from './schema-retry.ts'
 import { Jwt } from './schema-jwt.ts'
-import { Rule } from './schema-rule.ts'
+import { Rules } from './schema-rule.ts'
 import { Sticky } from './schema-sticky.ts'
 import { customIssue, list, section } from './section.ts'
 import { GRPC_STATUS_FORMS, readGrpcStatus, readStatuses, STATUS_FORMS } from './statuses.ts'
@@ -88,9 +87,9 @@ export const Route = section({
     'A header by which a client may choose: its value is "stable" or "canary". Default: none.',
     FIELD_PATTERN,
   ).optional(),
-  rules: list(Rule, 0, RULE_LIMITS.rules)
-    .prefault([])
-    .describe('Who goes where, whatever the coin says; the first that matches. Default: nobody.'),
+  rules: Rules.prefault([]).describe(
+    'Who goes where, whatever the coin says; the first that matches. Default: nobody.',
+  ),
   jwt: Jwt.optional(),
   errors: Errors.prefault({}).describe(
     'Answers that count as errors of a variant, beside those that never came.',

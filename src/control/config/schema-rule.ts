@@ -1,6 +1,7 @@
 /** What may stand in `routes[].rules`: who goes to which variant, whatever the coin says. */
 
 import { z } from 'zod'
+import { compilePattern, ROUTE_PROGRAM_LENGTH } from '../../proxy/cohort/pattern.ts'
 import type { Condition, Decision, Rule as SnapshotRule } from '../../proxy/cohort/rule.ts'
 import { methodIndex } from '../../proxy/method.ts'
 import { readCidr } from './address.ts'
@@ -113,7 +114,7 @@ const FlagSection = section({
   'The variant that a flag names for the request; where it names none, the rule does not match.',
 )
 
-export const Rule = section({
+const Rule = section({
   when: ConditionSection.optional().describe(
     'Which requests the rule is about; of several keys, all must hold. Default, with a flag: all.',
   ),
@@ -143,3 +144,23 @@ export const Rule = section({
         : { kind: 'flag', ...flag }
     return { when, decision }
   })
+
+export const Rules = list(Rule, 0, RULE_LIMITS.rules).check(({ value, issues }) => {
+  if (issues.length > 0) return
+  const stepCount = value.reduce((sum, { when }) => sum + (when === null ? 0 : stepsIn(when)), 0)
+  if (stepCount <= ROUTE_PROGRAM_LENGTH) return
+  const most = `at most ${ROUTE_PROGRAM_LENGTH} are possible`
+  const message = `has expressions of ${stepCount} steps together; ${most}, use "in", "prefix" or "suffix" where they do`
+  issues.push(customIssue(value, [], message))
+})
+
+function stepsIn(condition: Condition): number {
+  if (condition.kind === 'not') return stepsIn(condition.condition)
+  if ('conditions' in condition) {
+    return condition.conditions.reduce((sum, each) => sum + stepsIn(each), 0)
+  }
+  if (!('tests' in condition)) return 0
+  return condition.tests
+    .filter((test) => test.kind === 'regex')
+    .reduce((sum, { source }) => sum + compilePattern(source, false).programSize(), 0)
+}

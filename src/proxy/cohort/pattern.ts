@@ -3,16 +3,18 @@
  *
  * Of JavaScript's own, one of `(a+)+$` and 40 letters stall a thread for minutes. A checked subset of them was rejected: it
  * refuses what people write, and proves little. Linear is not yet fast: where RE2 has to follow all threads of a
- * program at once, each byte costs 50 ns for each of its instructions, so both are bounded: 6 ms at the very worst, for
- * an expression written to be slow; 0.2 to 0.5 µs for those that people write (bench/micro/rules.bench.ts).
+ * program at once, each byte costs 50 to 90 ns for each of its steps, so both are bounded: 10 ms at the very worst, for
+ * an expression written to be slow; 0.2 to 0.6 µs for those that people write (bench/micro/rules.bench.ts).
  */
 
 import { RE2JS, RE2JSException } from 're2js'
 
 /** Characters of an expression. */
 export const PATTERN_LENGTH = 256
-/** Instructions of its program: about a character each, repetitions written out. */
+/** Steps of its program: about a character each, repetitions written out. */
 export const PROGRAM_LENGTH = 128
+/** Of all expressions of a route together. */
+export const ROUTE_PROGRAM_LENGTH = 1_024
 /** Characters of a value; a longer one cannot be looked at. */
 export const SUBJECT_LENGTH = 1024
 
@@ -22,6 +24,8 @@ export class PatternError extends Error {}
 export interface Pattern {
   /** Whether it is found in the text, which has at most `SUBJECT_LENGTH` characters. */
   test(text: string): boolean
+  /** Steps of its program. */
+  programSize(): number
 }
 
 /** Throws `PatternError`. */

@@ -201,6 +201,15 @@ describe('a rule is refused', () => {
     expect(ruleFaults(routes('rules:', '- { flag: { key: k } }'))).toEqual([])
   })
 
+  test('whose expressions are large together', () => {
+    const rule = '- { when: { not: { header: { name: x, regex: "a{100}" } } }, to: canary }'
+    const rules = (count: number) => routes('rules:', ...Array.from({ length: count }, () => rule))
+    expect(ruleFaults(rules(10))).toEqual([])
+    expect(ruleFaults(rules(11))).toEqual([
+      'f:8:5 routes[0].rules: has expressions of 1122 steps together; at most 1024 are possible, use "in", "prefix" or "suffix" where they do',
+    ])
+  })
+
   test('whose conditions stand in each other too deeply', () => {
     const when = `${'{ not: '.repeat(40)}{ method: GET }${' }'.repeat(40)}`
     const faults = faultLines(routes('rules:', `- { when: ${when}, to: canary }`))
