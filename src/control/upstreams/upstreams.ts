@@ -66,6 +66,7 @@ export class Upstreams {
     const written = [...resolution.written.upstreams.values()]
     this.#names.use(written.flatMap(({ endpoints }) => endpoints.map(({ host }) => host)))
     this.#prober.use(probedOf(this.#inForce))
+    this.#reports.retain(this.#ids())
     this.#noteUse(snapshot)
   }
 
