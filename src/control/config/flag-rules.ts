@@ -1,4 +1,4 @@
-/** Rules that ask flags: whether there is the provider that they name. */
+/** Rules that ask flags: whether there is the provider that they name. And whether somebody can approve changes of flags. */
 
 import type { Path } from './fault.ts'
 import { type Found, get, isMap, items } from './lookup.ts'
@@ -20,6 +20,22 @@ export function checkFlagRules(
       `there is no provider ${quote(provider)} in flags.providers; ${didYouMean(provider, names)}`,
     )
   }
+}
+
+/** Who proposes may not approve, and without tokens everybody is the same. */
+export function checkApproval(
+  value: unknown,
+  complain: (path: Path, message: string) => void,
+): void {
+  if (get(get(value, 'flags'), 'approval') !== 'required') return
+  const able = items(value, ['control', 'tokens']).filter(
+    ({ value: token }) => get(token, 'role') !== 'viewer',
+  )
+  if (able.length > 1) return
+  complain(
+    ['flags', 'approval'],
+    `needs two tokens in control.tokens that may change flags (role operator or admin), but there is ${able.length === 0 ? 'none' : 'one'}`,
+  )
 }
 
 function rulesIn(value: unknown): readonly Found<unknown>[] {

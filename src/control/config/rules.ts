@@ -9,7 +9,7 @@ import { isLoopback, readHostPattern, readListenHost } from './address.ts'
 import { checkClashes } from './clashes.ts'
 import { CONTROL_HOST, ENTRIES } from './defaults.ts'
 import { type Fault, formatPath, type Path } from './fault.ts'
-import { checkFlagRules } from './flag-rules.ts'
+import { checkApproval, checkFlagRules } from './flag-rules.ts'
 import { attempt, type Found, get, isMap, items, members, texts } from './lookup.ts'
 import { isName, NAME_RULE, readPath } from './names.ts'
 import type { Places } from './places.ts'
@@ -52,6 +52,7 @@ export function ruleFaults(value: unknown, places: Places): Fault[] {
   checkTwice(tokens, 'sha256', complain)
   checkClashes(value, complain)
   checkFlagRules(value, complain)
+  checkApproval(value, complain)
   checkControl(get(value, 'control'), complain)
   checkProxyProtocol(get(value, 'proxy'), complain)
   return faults

@@ -34,6 +34,8 @@ export interface SourceOptions {
   readonly before: Pick<FlagSource, 'definitions' | 'flags'> | null
   readonly nowMs: () => number
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
+  /** Between two looks at a file, milliseconds; default 1000. */
+  readonly lookMs?: number
   /** Other definitions are in force. */
   readonly onChange: () => void
 }
@@ -62,7 +64,7 @@ export class FlagSource {
 
   constructor(options: SourceOptions) {
     this.#options = options
-    const { config, before } = options
+    const { config, before, lookMs = LOOK_MS } = options
     this.#definitions = before?.definitions ?? NO_DEFINITIONS
     this.#flags = before?.flags ?? new FlagdFlags(NO_DEFINITIONS)
     this.#poll = config.kind === 'url' ? new DefinitionsPoll(config.url) : null
@@ -73,7 +75,7 @@ export class FlagSource {
       this.ready = Promise.resolve()
       this.#take(this.#read())
       if (config.kind === 'file') {
-        this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
+        this.#timer = setInterval(() => this.#look(), lookMs).unref()
       }
     }
   }

@@ -21,7 +21,7 @@ const CASES: readonly { name: string; change: Sections; faults: readonly string[
     change: { version: 'version: 1\nupstream: {}\nfrobnicate: 1' },
     faults: [
       'f:2:1 unknown key "upstream"; did you mean "upstreams"?',
-      'f:3:1 unknown key "frobnicate"; possible: version, proxy, upstreams, routes, control, store, analysis',
+      'f:3:1 unknown key "frobnicate"; possible: version, proxy, upstreams, routes, control, store, analysis, flags',
     ],
   },
   {
@@ -538,7 +538,7 @@ test('aliases that multiply are not followed to the end', () => {
   const levels = Array.from({ length: 12 }, (_, i) => `  - &l${i + 1} [${`*l${i},`.repeat(9)}]`)
   const lines = faultLines(sample({ rest: `bomb:\n  - &l0 [x]\n${levels.join('\n')}` }))
   expect(lines).toEqual([
-    'f:5:1 unknown key "bomb"; possible: version, proxy, upstreams, routes, control, store, analysis',
+    'f:5:1 unknown key "bomb"; possible: version, proxy, upstreams, routes, control, store, analysis, flags',
     expect.stringMatching(/^f:\d+:\d+ bomb.*: is an alias too many; at most 100 are followed$/),
   ])
 })

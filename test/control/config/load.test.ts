@@ -124,6 +124,7 @@ test('what a file leaves out has the documented default', () => {
     ],
     control: { host: '127.0.0.1', port: 9090, logLevel: 'info', tokens: [] },
     store: { path: '/etc/sluice/sluice.db' },
+    flags: { approval: 'none', attributes: {}, providers: [] },
     analysis: { servers: new Map(), metrics: [], judge: null },
     warnings: [],
   })
