@@ -4,7 +4,8 @@
  */
 
 import { globSync, readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { checkConfig, sourceOf } from '../../../src/control/config/load.ts'
 import { murmur3, utf8 } from '../../../src/proxy/bucket.ts'
@@ -129,9 +130,8 @@ function isOn(said: readonly Said[], context: Context): boolean | string {
   return isAny
 }
 
-const files = globSync(
-  'node_modules/@unleash/client-specification/specifications/[0-9]*.json',
-).toSorted()
+const folder = dirname(fileURLToPath(import.meta.resolve('@unleash/client-specification')))
+const files = globSync(join(folder, 'specifications/[0-9]*.json')).toSorted()
 const leftOut: Record<string, number> = {}
 const refused = new Set<string>()
 let runCount = 0
@@ -154,7 +154,7 @@ function outcomeOf({ state }: Specification, { toggleName, context }: Case): boo
 
 const used = files.filter((file) => !(basename(file, '.json') in OTHER_FILES))
 
-describe.for(used)('%s', (file) => {
+describe.for(used.map((file) => [basename(file, '.json'), file] as const))('%s', ([, file]) => {
   const specification: Specification = JSON.parse(readFileSync(file, 'utf8'))
   test.for(specification.tests ?? [])('$description', (one, { skip }) => {
     let outcome = false
