@@ -11,12 +11,14 @@ import type { Socket } from 'node:net'
 import { THREAD } from '../../analyzer/tally.ts'
 import type { ThreadContext } from '../context.ts'
 import type { ClientConnection, Downstream, LocalAnswer } from '../downstream.ts'
+import { OpenBody } from '../crowd.ts'
 import { Exchange } from '../exchange.ts'
 import { type Failure, REQUEST_FAULTS, type RequestFault } from '../failure.ts'
 import type { Peer } from '../forwarding.ts'
 import { recordUnread } from '../outcome.ts'
 import { unsentBytes } from '../unsent.ts'
 import type { OnRead } from './adopt.ts'
+import { NO_BODY } from './framing.ts'
 import { Patience } from './patience.ts'
 import type { RequestHead } from './request-head.ts'
 import { RequestReader, type RequestTaker } from './request-reader.ts'
@@ -34,6 +36,8 @@ export class DownstreamConnection implements ClientConnection, Downstream, Reque
   readonly #reader: RequestReader
   readonly #writer: ResponseWriter
   readonly #exchange: Exchange
+  /** It is at its upstream, or on its way there, and its body is still coming. */
+  readonly #openBody: OpenBody
   #isPersistent = true
 
   /** `attach` has the bytes of the connection handed over and returns its socket. */
@@ -46,6 +50,7 @@ export class DownstreamConnection implements ClientConnection, Downstream, Reque
     this.#reader = new RequestReader(context, socket, { taker: this, patience: this.#patience })
     this.#writer = new ResponseWriter(socket)
     this.#exchange = new Exchange(context, this)
+    this.#openBody = new OpenBody(context)
     context.tally[THREAD.accepted]!++
     socket
       .on('end', () => this.#onEnd())
@@ -74,6 +79,7 @@ export class DownstreamConnection implements ClientConnection, Downstream, Reque
     this.#isPersistent = head.isPersistent && !head.isUpgrade
     this.#writer.isHttp11 = head.minorVersion === 1
     this.#writer.via = this.#context.table.via
+    if (head.bodyKind !== NO_BODY) this.#openBody.open()
     this.#exchange.begin(head)
   }
 
@@ -82,6 +88,7 @@ export class DownstreamConnection implements ClientConnection, Downstream, Reque
   }
 
   onBodyEnd(trailers: string): void {
+    this.#openBody.close()
     this.#exchange.onRequestEnd(trailers)
   }
 
@@ -174,7 +181,7 @@ export class DownstreamConnection implements ClientConnection, Downstream, Reque
 
   onExchangeEnd(): void {
     const reader = this.#reader
-    reader.closeBody()
+    this.#openBody.close()
     if (reader.isClosing) return
     if (!this.#isPersistent) return this.#close()
     if (reader.finish()) this.#nextRequest()
@@ -257,7 +264,7 @@ export class DownstreamConnection implements ClientConnection, Downstream, Reque
 
   #onClose(): void {
     this.#reader.close()
-    this.#reader.closeBody()
+    this.#openBody.close()
     this.#context.tally[THREAD.closed]!++
     this.#exchange.onClientGone()
   }

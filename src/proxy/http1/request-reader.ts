@@ -7,7 +7,7 @@
 
 import type { Socket } from 'node:net'
 import type { ThreadContext } from '../context.ts'
-import { isCrowded, mustBringBody, OpenBody } from '../crowd.ts'
+import { isCrowded, mustBringBody } from '../crowd.ts'
 import type { RequestFault } from '../failure.ts'
 import type { ChunkSink } from './chunked.ts'
 import { NO_BODY } from './framing.ts'
@@ -55,8 +55,6 @@ export class RequestReader implements ChunkSink {
   readonly #taker: RequestTaker
   readonly #patience: Patience
   readonly #body = new RequestBody()
-  /** It is at its upstream, or on its way there, and its body is still coming. */
-  readonly #openBody: OpenBody
 
   #state = HEAD
   /** Bytes that have arrived and wait: the beginning of a head, or what is pipelined. */
@@ -77,7 +75,6 @@ export class RequestReader implements ChunkSink {
     this.#socket = socket
     this.#taker = taker
     this.#patience = patience
-    this.#openBody = new OpenBody(context)
   }
 
   /** Whether nothing has come since the last request. */
@@ -197,7 +194,6 @@ export class RequestReader implements ChunkSink {
     this.#bodyBytes = 0
     this.#body.begin(head)
     this.#state = head.bodyKind === NO_BODY ? BUSY : BODY
-    if (this.#state === BODY) this.#openBody.open()
     this.#taker.onHead(head)
     if (this.#state === BODY && this.#body.isWhole) this.#finishBody()
     return true
@@ -235,7 +231,6 @@ export class RequestReader implements ChunkSink {
       this.#taker.onDiscarded()
     } else if (this.#state === BODY) {
       this.#state = BUSY
-      this.#openBody.close()
       this.#taker.onBodyEnd(this.#body.trailers)
     }
   }
@@ -291,11 +286,6 @@ export class RequestReader implements ChunkSink {
     this.#isHeld = false
     this.#patience.awaitRest()
     return false
-  }
-
-  /** The body, if there is one under way, is nobody's any more. */
-  closeBody(): void {
-    this.#openBody.close()
   }
 
   awaitNext(): void {
