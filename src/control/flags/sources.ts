@@ -6,10 +6,14 @@
  * counts once it was read twice alike. Its first reading counts at once, so that a start has its flags.
  */
 
+import { setImmediate } from 'node:timers/promises'
 import { FlagdFlags } from '../../proxy/flags/flagd.ts'
 import type { FlagdConfig } from '../config/flags.ts'
 import type { Log } from '../log.ts'
 import { type Answered, DefinitionsPoll, readDefinitions } from './read.ts'
+
+/** How many flags are looked at before others have their turn. */
+const FLAGS_A_TURN = 20
 
 /** Between two looks at a file. */
 const LOOK_MS = 1_000
@@ -132,19 +136,28 @@ export class FlagSource {
     const isOther = found.text !== this.#definitions
     this.#definitions = found.text
     this.#flags = flags
-    const unsound = flags.keys.filter((key) => !flags.find(key)!.isSound)
-    for (const key of unsound) {
-      log.warn(`Flag "${key}" of "${name}" cannot be evaluated: its targeting is not JSON logic`)
-    }
     this.#state = {
       ...this.#state,
       flagCount: flags.keys.length,
-      unsound,
+      unsound: [],
       loadedAtMs: nowMs(),
       fault: null,
     }
+    void this.#warnOfUnsound(flags)
     log.info(`Flags of "${name}" are loaded: ${flags.keys.length}`)
     return isOther
+  }
+
+  /** A few at a time, since each is compiled for it. */
+  async #warnOfUnsound(flags: FlagdFlags): Promise<void> {
+    const { name, log } = this.#options
+    for (const [i, key] of flags.keys.entries()) {
+      if (i % FLAGS_A_TURN === 0) await setImmediate()
+      if (flags !== this.#flags) return
+      if (flags.find(key)!.isSound) continue
+      this.#state = { ...this.#state, unsound: [...this.#state.unsound, key] }
+      log.warn(`Flag "${key}" of "${name}" cannot be evaluated: its targeting is not JSON logic`)
+    }
   }
 
   #refuse(fault: string): false {

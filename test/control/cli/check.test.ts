@@ -73,6 +73,7 @@ test('a faulty file ends run with 2, in the same words', async () => {
 
 test.for([
   'examples/analysis.yaml',
+  'examples/flags.yaml',
   'examples/rules.yaml',
   'examples/sluice.yaml',
   'examples/demo.yaml',

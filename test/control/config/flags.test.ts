@@ -73,7 +73,7 @@ describe('faults', () => {
     [
       'a definition with a fault',
       provider('{ flagd: { inline: { flags: { a: { state: ON, variants: {} } } } } }'),
-      'Invalid flag state: "ON"',
+      'flag "a" has the state "ON"; ENABLED and DISABLED are possible',
     ],
     [
       'an address with a password',
