@@ -73,3 +73,31 @@ test('the client sees and sets the same unit, whatever a rule decides', async ()
   const answer = await client.get('/', 'X-In: 1\r\n')
   expect(answer.fields.map(([name]) => name)).toContain('set-cookie')
 })
+
+test('what waits for a connection while a rollout begins is not sent to the canary behind the back of a rule', async () => {
+  const stable = await startUpstream(answerOk)
+  const canary = await startUpstream(answerOk)
+  const route = { rules: RULES }
+  const proxy = await startProxy({ stable: [stable.port], route })
+  const client = await connectClient(proxy.port)
+  client.send('GET / HTTP/1.1\r\nHost: test\r\nX-Out: 1\r\n\r\n')
+  await proxy.connecting()
+  const begun = { endpoints: [canary.port], weightBp: 10_000 }
+  proxy.use({ stable: [stable.port], canary: begun, route })
+  expect((await client.answer()).status).toBe(200)
+  expect(canary.requests).toEqual([])
+})
+
+test('what a rule sent to the canary goes to stable where the rollout ends before there is a connection', async () => {
+  const stable = await startUpstream(answerOk)
+  const canary = await startUpstream(answerOk)
+  const route = { rules: RULES }
+  const weights = { endpoints: [canary.port], weightBp: 0 }
+  const proxy = await startProxy({ stable: [stable.port], canary: weights, route })
+  const client = await connectClient(proxy.port)
+  client.send('GET / HTTP/1.1\r\nHost: test\r\nX-In: 1\r\n\r\n')
+  await proxy.connecting()
+  proxy.use({ stable: [stable.port], route })
+  expect((await client.answer()).status).toBe(200)
+  expect(canary.requests).toEqual([])
+})
