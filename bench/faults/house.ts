@@ -13,8 +13,6 @@ const MAIN = join(import.meta.dirname, '../../src/control/main.ts')
 const ENDPOINT = join(import.meta.dirname, 'endpoint.ts')
 const READY_MS = 20_000
 export const ENDPOINT_COUNT = 4
-/** Mean of an endpoint that is well. */
-const LATENCY_MS = 5
 /** So many times as slow is one that is not. */
 const SLOW_FACTOR = 10
 
@@ -23,6 +21,8 @@ export type Fault = (typeof FAULTS)[number]
 
 export interface HouseOptions {
   readonly threads: number
+  /** Mean of an endpoint that is well. */
+  readonly latencyMs: number
   /** YAML beside the endpoints, such as `outlier: { baseEjection: 2s }`. */
   readonly upstreamEntries: readonly string[]
 }
@@ -32,15 +32,17 @@ export type EndpointView = UpstreamView['endpoints'][number]
 export class FaultHouse {
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'sluice-faults-'))
   readonly #endpoints: { port: number; process: ChildProcess }[] = []
+  #latencyMs = 0
   #sluice: ChildProcess | null = null
   #stderr = ''
   #proxy = ''
   #admin = ''
   readonly #end = (): void => this.#kill()
 
-  async open({ threads, upstreamEntries }: HouseOptions): Promise<this> {
+  async open({ threads, latencyMs, upstreamEntries }: HouseOptions): Promise<this> {
     process.on('exit', this.#end)
-    for (let i = 0; i < ENDPOINT_COUNT; i++) this.#endpoints.push(await startEndpoint(0))
+    this.#latencyMs = latencyMs
+    for (let i = 0; i < ENDPOINT_COUNT; i++) this.#endpoints.push(await startEndpoint(0, latencyMs))
     const urls = this.ports.map((port) => `'http://127.0.0.1:${port}'`)
     const upstream = [`endpoints: [${urls.join(', ')}]`, ...upstreamEntries].join(', ')
     const file = join(this.#folder, 'sluice.yaml')
@@ -84,7 +86,7 @@ routes: [{ name: shop, stable: shop, retry: { attempts: 2, perTryTimeout: 500ms 
   /** Resolves when the fault is there. */
   async strike(port: number, fault: Fault): Promise<void> {
     const { process: child } = this.#at(port)
-    if (fault === 'slow') return tell(child, LATENCY_MS * SLOW_FACTOR)
+    if (fault === 'slow') return tell(child, this.#latencyMs * SLOW_FACTOR)
     child.kill(fault === 'killed' ? 'SIGKILL' : 'SIGSTOP')
     if (fault === 'killed') await once(child, 'exit')
   }
@@ -92,9 +94,9 @@ routes: [{ name: shop, stable: shop, retry: { attempts: 2, perTryTimeout: 500ms 
   /** Resolves when the endpoint is well again. */
   async heal(port: number, fault: Fault): Promise<void> {
     const endpoint = this.#at(port)
-    if (fault === 'slow') return tell(endpoint.process, LATENCY_MS)
+    if (fault === 'slow') return tell(endpoint.process, this.#latencyMs)
     if (fault === 'hung') endpoint.process.kill('SIGCONT')
-    else endpoint.process = (await startEndpoint(port)).process
+    else endpoint.process = (await startEndpoint(port, this.#latencyMs)).process
   }
 
   async close(): Promise<void> {
@@ -137,8 +139,11 @@ routes: [{ name: shop, stable: shop, retry: { attempts: 2, perTryTimeout: 500ms 
   }
 }
 
-async function startEndpoint(port: number): Promise<{ port: number; process: ChildProcess }> {
-  const child = fork(ENDPOINT, [String(port), String(LATENCY_MS)], {
+async function startEndpoint(
+  port: number,
+  latencyMs: number,
+): Promise<{ port: number; process: ChildProcess }> {
+  const child = fork(ENDPOINT, [String(port), String(latencyMs)], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   const [message] = (await once(child, 'message')) as [EndpointMessage]

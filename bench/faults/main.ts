@@ -13,6 +13,7 @@ const { values } = parseArgs({
   options: {
     rate: { type: 'string', default: '500' },
     threads: { type: 'string', default: '1' },
+    latency: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '1' },
     only: { type: 'string' },
     upstream: { type: 'string', multiple: true, default: [] },
@@ -22,6 +23,7 @@ const { values } = parseArgs({
 const options: TrialOptions = {
   rate: Number(values.rate),
   threads: Number(values.threads),
+  latencyMs: Number(values.latency),
   upstreamEntries: values.upstream,
   calmMs: 5_000,
   faultMs: 8_000,
@@ -72,7 +74,7 @@ function isFault(word: string): word is Fault {
 
 const wanted = values.only?.split(',').filter(isFault) ?? FAULTS
 console.log(
-  `One of 4 endpoints, ${options.rate} requests/s, ${options.threads} threads, node ${process.version}`,
+  `One of 4 endpoints of ${options.latencyMs} ms, ${options.rate} requests/s, ${options.threads} threads, node ${process.version}`,
 )
 console.log(`| ${COLUMNS.join(' | ')} |\n|${COLUMNS.map(() => ' --- ').join('|')}|`)
 for (let round = 0; round < Number(values.rounds); round++) {

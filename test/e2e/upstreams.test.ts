@@ -14,6 +14,7 @@ test.for(FAULTS)(
     const trial = await runTrial(fault, {
       rate: 150,
       threads: 1,
+      latencyMs: 5,
       upstreamEntries: ['outlier: { baseEjection: 2s, maxEjection: 4s }'],
       calmMs: 2_000,
       faultMs: 6_000,
