@@ -14,6 +14,8 @@ import { afterCheck, type Finding, type Health, unknownHealth } from './health.t
 /** Checks on the way at once; further ones are late, those that wait longest first. */
 export const CONCURRENCY = 64
 
+/** First checks are spread over so many milliseconds, or over less where the interval is shorter. */
+const SPREAD_MS = 5_000
 /** Share of the interval by which each one is drawn shorter or longer. */
 const JITTER = 0.1
 
@@ -103,10 +105,11 @@ export class Prober {
   /** The first check comes so early that its answer is there within the first interval. */
   #begin(probed: Probed, nowMs: number): Probe {
     const { intervalMs, timeoutMs } = probed.check
+    const spreadMs = Math.min(SPREAD_MS, intervalMs - timeoutMs)
     return {
       probed,
       health: unknownHealth(nowMs),
-      dueMs: nowMs + this.#options.random() * (intervalMs - timeoutMs),
+      dueMs: nowMs + this.#options.random() * spreadMs,
       isRunning: false,
       passedCount: 0,
       failedCount: 0,
