@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import type { Balance } from '../../src/proxy/upstream/settings.ts'
 import { CompiledUpstream } from '../../src/proxy/upstream/compiled.ts'
-import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
+import { EndpointSet } from '../../src/proxy/upstream/endpoint-set.ts'
 import { endpointOf, upstreamOf } from '../../test/proxy/routes.ts'
 
 const BALANCES: readonly Balance[] = ['leastRequest', 'roundRobin', 'random', 'consistentHash']

@@ -14,7 +14,7 @@ import { ResponseHead } from './http1/response-head.ts'
 import { type RefusalReport, Refusals } from './refusals.ts'
 import { SettlementRings } from './settlement/rings.ts'
 import type { RoutingTable } from './table.ts'
-import { EndpointSet } from './upstream/endpoint.ts'
+import { EndpointSet } from './upstream/endpoint-set.ts'
 
 export interface ThreadContextOptions {
   readonly tally: Uint32Array

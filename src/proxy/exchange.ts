@@ -109,6 +109,10 @@ export class Exchange extends Outgoing implements HedgingOwner {
     return this.#phase >= SENDING && !this.isRequestDone
   }
 
+  get isMovable(): boolean {
+    return this.#phase === WAITING && this.#attempts.isMovable
+  }
+
   get lines(): string {
     return this.plainLines + this.#assignment.variant.lines
   }

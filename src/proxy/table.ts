@@ -26,7 +26,7 @@ import type {
 import type { SettlementRing } from './settlement/ring.ts'
 import type { SettlementRings } from './settlement/rings.ts'
 import { CompiledUpstream } from './upstream/compiled.ts'
-import type { EndpointSet } from './upstream/endpoint.ts'
+import type { EndpointSet } from './upstream/endpoint-set.ts'
 import { createVia, type Via } from './via.ts'
 
 export interface CompiledVariant {

@@ -16,7 +16,7 @@ import { BEARER_TOKEN } from '../../src/proxy/cohort/token/settings.ts'
 import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type CompiledRoute, type RoutingTable } from '../../src/proxy/table.ts'
-import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
+import { EndpointSet } from '../../src/proxy/upstream/endpoint-set.ts'
 import { LIMITS } from './http1/heads.ts'
 
 /** What counts as an error unless a route says otherwise. */

@@ -5,7 +5,7 @@ import { NO_FLAGS } from '../../src/proxy/flags/evaluator.ts'
 import { TokenReaders } from '../../src/proxy/cohort/token/reader.ts'
 import { SettlementRings } from '../../src/proxy/settlement/rings.ts'
 import { compileTable, type LiveState } from '../../src/proxy/table.ts'
-import { EndpointSet } from '../../src/proxy/upstream/endpoint.ts'
+import { EndpointSet } from '../../src/proxy/upstream/endpoint-set.ts'
 import { endpointOf, ROUTE, routeWith, snapshotOf, split, tableOf, upstreamOf } from './routes.ts'
 
 function variantLines(rollout: string | null): readonly string[] {

@@ -111,6 +111,13 @@ export class Attempts {
     return this.kept.isWhole && (isUnread || this.#isRepeatable)
   }
 
+  /** Whether another try may follow this one, should its endpoint turn out to answer nothing. */
+  get isMovable(): boolean {
+    const { route, variant } = this.#assignment
+    if (!this.#isRepeatable || !this.kept.isWhole) return false
+    return variant.tries.fallsBack || this.#count < route.retry.attempts
+  }
+
   /** What comes after this; `NOTHING`: the request ends so. */
   after({ failure, retryAfter }: Setback): number {
     const { nowMs, table } = this.#context

@@ -6,7 +6,8 @@
 
 import type { Upstream } from '../snapshot.ts'
 import { type Choice, createPicker, type Member, type Picker, type RingPlaces } from './balance.ts'
-import type { Endpoint, EndpointSet } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { EndpointSet } from './endpoint-set.ts'
 import type { UpstreamLimits } from './settings.ts'
 import { Watch } from './watch.ts'
 

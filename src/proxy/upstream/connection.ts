@@ -82,6 +82,7 @@ export class UpstreamConnection implements Upstream {
     this.endpoint = endpoint
     this.#user = user
     endpoint.connectionCount++
+    endpoint.connections.add(this)
     endpoint.vitals.beginWait(context.nowMs)
     context.tally[THREAD.upstreamOpened]!++
     this.#socket = dial(endpoint, {
@@ -358,6 +359,7 @@ export class UpstreamConnection implements Upstream {
 
   #onClose(): void {
     this.endpoint.connectionCount--
+    this.endpoint.connections.delete(this)
     this.endpoint.onRoom()
     this.#context.tally[THREAD.upstreamClosed]!++
     this.#buffer.drop()
@@ -378,7 +380,18 @@ export class UpstreamConnection implements Upstream {
       this.close()
     }
     this.#user = null
-    if (user === null) return
+    if (user !== null) this.#tellFailure(user, reason, retry)
+  }
+
+  /** The endpoint answers nothing to anybody: gives up a request that can be sent elsewhere. */
+  abandon(): void {
+    const user = this.#user
+    if (!this.#isWaiting || user?.isMovable !== true) return
+    this.close()
+    this.#tellFailure(user, 'responseTimeout', NEVER)
+  }
+
+  #tellFailure(user: UpstreamUser, reason: UpstreamFailure, retry: number): void {
     try {
       user.onUpstreamFailure(reason, retry)
     } catch (error) {

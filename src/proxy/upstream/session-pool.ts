@@ -54,6 +54,11 @@ export class SessionPool {
     return false
   }
 
+  /** Gives up requests that have no answer and can be sent elsewhere. */
+  abandon(): void {
+    for (const session of this.#sessions) session.abandon()
+  }
+
   /** Closes sessions that have been without a request since before `beforeMs`, and those that turn out dead. */
   closeIdle(beforeMs: number): void {
     for (const session of this.#sessions) session.sweep(beforeMs)

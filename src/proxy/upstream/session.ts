@@ -227,6 +227,10 @@ export class UpstreamSession {
     })
   }
 
+  abandon(): void {
+    for (const stream of this.#streams) stream.abandon()
+  }
+
   sweep(idleBeforeMs: number): void {
     if (this.isIdle && this.#idleSinceMs <= idleBeforeMs) this.close()
     else if (this.#isStuck) this.#fail('connectTimeout')

@@ -300,6 +300,11 @@ export class UpstreamStream implements Upstream {
     this.#fail(reason, retry)
   }
 
+  /** As of a connection. */
+  abandon(): void {
+    if (this.#isWaiting && this.#user?.isMovable === true) this.#fail('responseTimeout', NEVER)
+  }
+
   #fail(reason: UpstreamFailure, retry: number): void {
     const user = this.#user
     if (user === null) return

@@ -59,6 +59,8 @@ export interface OutgoingRequest {
 
 /** The exchange, as an upstream knows it. */
 export interface UpstreamUser extends OutgoingRequest {
+  /** Whether it would rather ask another endpoint where this one answers nothing to anybody; left out: no. */
+  readonly isMovable?: boolean
   onConnected(): void
   /** `head` is reused: valid until this returns. */
   onInformational(head: ResponseHead): void

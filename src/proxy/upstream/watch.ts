@@ -38,22 +38,22 @@ export class Watch {
     this.#rules = rules
   }
 
-  /** Returns whether it has been ejected for it. `beganMs`: when the attempt did. */
+  /** Ejects it, where that is one too many. `beganMs`: when the attempt did. */
   note(
     endpoint: Endpoint,
     result: AttemptResult,
     { beganMs, nowMs }: { readonly beganMs: number; readonly nowMs: number },
-  ): boolean {
+  ): void {
     const rules = this.#rules
     const before = endpoint.standing
     const after = noted(before, result, beganMs)
-    if (rules === null || after === before) return false
+    if (rules === null || after === before) return
     endpoint.standing = after
     const reason = trip(after, rules, this.endpoints.length === 1)
-    return reason !== null && this.#eject(endpoint, reason, { rules, nowMs })
+    if (reason !== null) this.#eject(endpoint, reason, { rules, nowMs })
   }
 
-  /** A turn is over. Returns whether an endpoint came or went. */
+  /** A turn is over. Returns whether an endpoint came back. */
   endTurn(nowMs: number): boolean {
     this.#fadePenalties()
     const rules = this.#rules
@@ -69,11 +69,12 @@ export class Watch {
       endpoint.vitals.beginAnew(nowMs)
       hasChanged = true
     }
-    return (rules !== null && this.#judge(rules, nowMs)) || hasChanged
+    if (rules !== null) this.#judge(rules, nowMs)
+    return hasChanged
   }
 
-  #judge(rules: OutlierRules, nowMs: number): boolean {
-    if (this.endpoints.length < 2) return false
+  #judge(rules: OutlierRules, nowMs: number): void {
+    if (this.endpoints.length < 2) return
     const inUse = this.endpoints.filter((endpoint) => endpoint.isFit)
     const { findings, suspect } = judge(
       inUse.map(({ vitals }) => vitals),
@@ -81,24 +82,19 @@ export class Watch {
       nowMs,
     )
     this.suspect = suspect === null ? null : inUse[suspect]!
-    let hasChanged = false
-    for (const { index, reason } of findings) {
-      if (this.#eject(inUse[index]!, reason, { rules, nowMs })) hasChanged = true
-    }
-    return hasChanged
+    for (const { index, reason } of findings) this.#eject(inUse[index]!, reason, { rules, nowMs })
   }
 
   #eject(
     endpoint: Endpoint,
     reason: EjectionReason,
     context: { readonly rules: OutlierRules; readonly nowMs: number },
-  ): boolean {
-    if (endpoint.watch !== this) return false
+  ): void {
+    if (endpoint.watch !== this) return
     const outCount = this.endpoints.filter(({ standing }) => standing.ejection !== null).length
     const { maxEjectedRatio } = context.rules
-    if (roomToEject(this.endpoints.length, outCount, maxEjectedRatio) <= 0) return false
-    endpoint.standing = ejected(endpoint.standing, reason, context)
-    return true
+    if (roomToEject(this.endpoints.length, outCount, maxEjectedRatio) <= 0) return
+    endpoint.eject(ejected(endpoint.standing, reason, context))
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Endpoints that break while requests go to them, over real sockets; and what a thread tells of endpoints. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { RULES } from '../upstream/fleet.ts'
 import { type Client, connectClient } from './client.ts'
 import { eventually } from './eventually.ts'
@@ -85,6 +85,43 @@ test.for(FAULTS)(
     expect(statuses.filter((status) => status !== 200)).toEqual([])
   },
 )
+
+describe('where an endpoint answers nothing any more', () => {
+  const PATIENT = { ...RETRY, perTryMs: null }
+
+  test('requests that wait for it go elsewhere as soon as it is out', async () => {
+    const { upstreams, proxy, ids } = await start(3, { route: { retry: PATIENT } })
+    const crowd = await crowdOn(proxy)
+    await eventually(() => upstreams[1]!.requests.length).toBeGreaterThan(20)
+    upstreams[1]!.script = hang
+    await eventually(() => proxy.reports.get(ids[1]!)?.ejected?.reason).toBe('silence')
+    const statuses = await crowd.stop()
+    expect(statuses.filter((status) => status !== 200)).toEqual([])
+    expect(proxy.counted().retries).toBeGreaterThan(1)
+  })
+
+  test('one that must not be sent twice waits on, and has its answer', async () => {
+    const { upstreams, proxy, ids } = await start(2, { route: { retry: PATIENT } })
+    const crowd = await crowdOn(proxy)
+    await eventually(() => upstreams[1]!.requests.length).toBeGreaterThan(20)
+    upstreams[1]!.script = hang
+    const posting = await connectClient(proxy.port)
+    let answer = null
+    while (!upstreams[1]!.targets.includes('/post')) {
+      await answer
+      posting.send('POST /post HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n')
+      const before = upstreams.map(({ requests }) => requests.length)
+      answer = posting.answer('POST')
+      await eventually(() =>
+        upstreams.some(({ targets }, i) => targets.slice(before[i]).includes('/post')),
+      ).toBe(true)
+    }
+    await eventually(() => proxy.reports.get(ids[1]!)?.ejected?.reason).toBe('silence')
+    upstreams[1]!.requests.find(({ target }) => target === '/post')!.answer(201)
+    await expect(answer).resolves.toMatchObject({ status: 201 })
+    await crowd.stop()
+  })
+})
 
 test('control hears of each endpoint what it has to do and how it fares, and nothing twice', async () => {
   const { proxy, ids, upstreams } = await start(2)

@@ -5,11 +5,8 @@
 
 import type { UpstreamSettings } from '../../../src/proxy/upstream/settings.ts'
 import { CompiledUpstream } from '../../../src/proxy/upstream/compiled.ts'
-import {
-  type AttemptResult,
-  type Endpoint,
-  EndpointSet,
-} from '../../../src/proxy/upstream/endpoint.ts'
+import type { AttemptResult, Endpoint } from '../../../src/proxy/upstream/endpoint.ts'
+import { EndpointSet } from '../../../src/proxy/upstream/endpoint-set.ts'
 import type { OutlierRules } from '../../../src/proxy/upstream/settings.ts'
 import { TURN_MS } from '../../../src/proxy/upstream/vitals.ts'
 import { seededRandom } from '../../sim/random.ts'
