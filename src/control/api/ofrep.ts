@@ -7,13 +7,17 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { FlagContext } from '../../proxy/flags/bytes.ts'
+import { isDeeper } from '../../proxy/flags/references.ts'
 import { type Evaluation, evaluate, type Flagship, keysOf } from '../flags/evaluate.ts'
 import { answers } from './answers.ts'
 import type { Api } from './api.ts'
 import type { ApiDeps } from './deps.ts'
+
+/** Levels of a context. */
+const CONTEXT_DEPTH = 32
 
 /** Loose, as the protocol may grow. */
 const EvaluationBody = z.looseObject({
@@ -69,6 +73,7 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
     },
     (request, reply) => {
       const { key } = request.params
+      if (isDeeper(request.body.context, CONTEXT_DEPTH)) return refuse(reply, { key })
       const found = evaluate(flags.flagship(), key, request.body.context)
       const view = found === null ? missing(key) : viewOf(found)
       if ('errorCode' in view) void reply.code(found === null ? 404 : 400)
@@ -97,6 +102,7 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
       },
     },
     (request, reply) => {
+      if (isDeeper(request.body.context, CONTEXT_DEPTH)) return refuse(reply, {})
       const body = JSON.stringify({ flags: all(flags.flagship(), request.body.context) })
       const etag = `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`
       void reply.header('etag', etag)
@@ -104,6 +110,12 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
       return reply.header('content-type', 'application/json').send(body)
     },
   )
+}
+
+function refuse(reply: FastifyReply, about: { readonly key?: string }): FastifyReply {
+  const errorDetails = `The context is nested deeper than ${CONTEXT_DEPTH}`
+  const body = JSON.stringify({ ...about, errorCode: 'INVALID_CONTEXT', errorDetails })
+  return reply.code(400).header('content-type', 'application/json').send(body)
 }
 
 function all(flagship: Flagship, context: FlagContext): readonly View[] {

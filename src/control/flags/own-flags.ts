@@ -55,8 +55,7 @@ export class OwnFlags {
   constructor(options: OwnFlagsOptions, stored: ReadonlyMap<string, string>) {
     this.#options = options
     for (const [key, body] of stored) {
-      const flag: OwnFlag = JSON.parse(body)
-      this.#flags.set(key, flag)
+      this.#flags.set(key, readFlag(key, body))
     }
   }
 
@@ -300,6 +299,16 @@ export class OwnFlags {
 
   #take<Result>(lane: Lane, work: (nowMs: number) => Promise<Result>): Promise<Result> {
     return this.#queue.run(lane, () => work(this.#options.nowMs()))
+  }
+}
+
+/** Written by us; what is not JSON is damage. */
+function readFlag(key: string, body: string): OwnFlag {
+  try {
+    const flag: OwnFlag = JSON.parse(body)
+    return flag
+  } catch (error) {
+    throw new CodedError('storeCorrupt', `Cannot read flag "${key}" of the store: ${textOf(error)}`)
   }
 }
 

@@ -9,7 +9,7 @@
 import { ErrorCode } from '@openfeature/core'
 import { FeatureFlag } from '@openfeature/flagd-core'
 import { type FlagContext, isAscii, overBytes, withBytes } from './bytes.ts'
-import { expand, isObject } from './references.ts'
+import { expand, isDeeper, isObject } from './references.ts'
 
 /** Of one flag for one context, as OpenFeature tells it. */
 export interface FlagDetails {
@@ -53,12 +53,16 @@ export class FlagdFlags {
   }
 }
 
+/** Levels of a definition: what looks at it does so level by level, each a call within the other. */
+const DEPTH = 100
+
 type Definition = Readonly<Record<string, unknown>>
 
 /** What flagd-core asks of every flag; all else it finds out when the flag is evaluated. */
 function checked(key: string, definition: unknown): Definition {
   const doing = `flag ${JSON.stringify(key)}`
   if (!isObject(definition)) throw new Error(`${doing} is no JSON object`)
+  if (isDeeper(definition, DEPTH)) throw new Error(`${doing} is nested deeper than ${DEPTH}`)
   const { state, variants, defaultVariant } = definition
   if (state !== 'ENABLED' && state !== 'DISABLED') {
     const found = JSON.stringify(state)
@@ -99,11 +103,9 @@ export class FlagdFlag {
 
   /** `isPlain`: all text in the context is ASCII. */
   details(context: FlagContext, isPlain: boolean): FlagDetails {
-    if (!this.isEnabled) return this.#answer(undefined, null, 'DISABLED')
-    const isUsual = isPlain && !this.#needsBytes
-    const found = isUsual
-      ? this.#flag.evaluate(context, SILENT)
-      : this.#bytesFlag().evaluate(withBytes(context), SILENT)
+    if (!this.isEnabled) return this.#nothing('DISABLED', null)
+    const found = this.#evaluate(context, isPlain && !this.#needsBytes)
+    if (found === null) return this.#nothing('ERROR', 'GENERAL')
     return {
       value: found.value,
       variant: found.variant ?? null,
@@ -113,8 +115,18 @@ export class FlagdFlag {
     }
   }
 
-  #answer(value: unknown, variant: string | null, reason: string): FlagDetails {
-    return { value, variant, reason, errorCode: null, metadata: this.#flag.metadata }
+  /** Null where it throws, as flagd-core does when targeting ends in an object. */
+  #evaluate(context: FlagContext, isUsual: boolean): ReturnType<FeatureFlag['evaluate']> | null {
+    try {
+      if (isUsual) return this.#flag.evaluate(context, SILENT)
+      return this.#bytesFlag().evaluate(withBytes(context), SILENT)
+    } catch {
+      return null
+    }
+  }
+
+  #nothing(reason: string, errorCode: string | null): FlagDetails {
+    return { value: undefined, variant: null, reason, errorCode, metadata: this.#flag.metadata }
   }
 
   /** Compiled when it is first needed: few are. */

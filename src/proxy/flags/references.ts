@@ -40,3 +40,9 @@ function parseObject(text: string): Record<string, unknown> {
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** Whether there are more than so many levels of objects and arrays in a value of JSON. */
+export function isDeeper(value: unknown, limit: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return limit === 0 || Object.values(value).some((each) => isDeeper(each, limit - 1))
+}

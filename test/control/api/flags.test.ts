@@ -199,6 +199,16 @@ describe('OFREP', () => {
     expect((await bulk({ 'if-none-match': etag })).status).toBe(200)
   })
 
+  test('a context that is nested without end is refused', async () => {
+    const { served } = await openFlagApi()
+    const text = `{"context":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
+    for (const path of ['/ofrep/v1/evaluate/flags/shop', '/ofrep/v1/evaluate/flags']) {
+      const headers = { 'content-type': 'application/json' }
+      const refused = await served.ask('POST', path, { text, headers })
+      expect(refused).toMatchObject({ status: 400, json: { errorCode: 'INVALID_CONTEXT' } })
+    }
+  })
+
   test('an empty body is an empty context, and no page of another origin may read', async () => {
     const { served, api } = await openFlagApi()
     const { status, headers } = await served.ask('POST', '/ofrep/v1/evaluate/flags/shop')

@@ -60,6 +60,12 @@ describe('the value of a flag names a variant', () => {
     ],
     ['a flag that is disabled names nobody', flag({}, { state: 'DISABLED' }), null, 'disabled'],
     ['an unknown operator names nobody', flag({ toss: [1] }), null, 'parse_error'],
+    [
+      'targeting that ends in an object names nobody',
+      flag({ if: [true, { var: 'header' }, { var: 'header.x-plan' }] }),
+      null,
+      'general',
+    ],
     ['a variant that is not there names nobody', flag({ if: [true, 'gone'] }), null, 'general'],
     [
       'without a default, targeting that says nothing names nobody',
@@ -70,7 +76,8 @@ describe('the value of a flag names a variant', () => {
   ]
   test.for(cases)('%s', ([, definition, expected, reason]) => {
     const { thread, bugs } = flagsOf({ checkout: definition })
-    expect(thread.evaluate('team', 'checkout', subjectOf('ann'))).toBe(expected)
+    const subject = subjectOf('ann', { 'header.x-plan': 'gold' })
+    expect(thread.evaluate('team', 'checkout', subject)).toBe(expected)
     const counted = { provider: 'team', flag: 'checkout', variant: expected ?? 'none', reason }
     expect(thread.take()?.counts).toEqual([{ ...counted, count: 1 }])
     expect(thread.take()).toBeNull()
@@ -234,6 +241,12 @@ describe('definitions', () => {
     }
     const definitions = JSON.stringify({ $evaluators, flags: { a: flag({ $ref: 'e30' }) } })
     expect(() => new FlagdFlags(definitions)).toThrow(`larger than ${EXPANDED_CHARS} characters`)
+  })
+
+  test('that are nested without end are refused', () => {
+    const targeting = '{"!":'.repeat(200_000) + '1' + '}'.repeat(200_000)
+    const open = '{"flags":{"a":{"state":"ENABLED","variants":{"on":true},"targeting":'
+    expect(() => new FlagdFlags(`${open}${targeting}}}}`)).toThrow('nested deeper than 100')
   })
 
   test('that did not change are not compiled again', () => {
