@@ -66,6 +66,8 @@ const KNOWN: readonly (readonly [name: string, kind: number])[] = [
   ['client-cert', DROP],
   ['client-cert-chain', DROP],
   ['http2-settings', DROP],
+  // A CGI program would take it for HTTP_PROXY (CVE-2016-5385).
+  ['proxy', DROP],
   ['x-sluice-variant', DROP],
   ['x-sluice-rollout', DROP],
   ['x-sluice-mirror', DROP],

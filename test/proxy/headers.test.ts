@@ -54,6 +54,7 @@ const KINDS: Readonly<Record<string, number>> = {
   'x-forwarded-client-cert': DROP,
   'client-cert': DROP,
   'http2-settings': DROP,
+  proxy: DROP,
   'x-sluice-variant': DROP,
   'x-sluice-rollout': DROP,
 }

@@ -1,6 +1,5 @@
 /** What may stand in a route on requests that fail or take long: tried again, tried on stable, sent twice, copied. */
 
-import { z } from 'zod'
 import { methodIndex } from '../../proxy/method.ts'
 import { DURATIONS_OF_TRIES, ENTRIES, MIRROR_PERCENT, RETRY, RETRY_STATUSES } from './defaults.ts'
 import { choice, countSetting, duration, ratioSetting, scalar, text } from './leaf.ts'
@@ -67,5 +66,3 @@ export const Mirror = section({
     'Methods of requests that are copied. Default: GET, HEAD and OPTIONS.',
   ),
 })
-
-export type MirrorEntry = z.output<typeof Mirror>
