@@ -53,6 +53,7 @@ function look(logic: unknown, { pointer, depth, faults }: Place): void {
     depth: depth + 1,
     faults,
   })
+  if (typeof logic !== 'object' || logic === null) return
   if (depth > AUDIENCE_DEPTH) {
     const isFirst = faults.every(({ detail }) => !detail.startsWith('stands'))
     const detail = `stands in more than ${AUDIENCE_DEPTH} others`
