@@ -145,3 +145,24 @@ test('a provider of OpenFeature that a module makes decides once it has answered
   await house.ask('/v1/rollouts', { route: 'shop', to: 'shop-v2', strategy: HELD })
   await expect.poll(() => house.visit(), POLL).toEqual(USERS.slice(0, 7))
 })
+
+test('a provider of OpenFeature that never answers delays each user once, and all go to stable', async () => {
+  const module = `
+    const never = () => new Promise(() => {})
+    export default {
+      metadata: { name: 'never' },
+      resolveBooleanEvaluation: never,
+      resolveStringEvaluation: never,
+    }`
+  const house = await open({
+    rules: ['flag: { provider: vendor, key: checkout }'],
+    flagLines: ['providers:', '  vendor: { openfeature: { module: ./vendor.mjs } }'],
+    files: { 'vendor.mjs': module },
+  })
+  const strategy = { canary: { steps: [{ setWeight: 100 }, { pause: {} }] } }
+  await house.ask('/v1/rollouts', { route: 'shop', to: 'shop-v2', strategy })
+  expect(await house.visit()).toEqual([])
+  const timeouts = async () =>
+    sumOf(await house.metrics(), 'sluice_flag_evaluations_total', 'reason="timeout"')
+  await expect.poll(timeouts, POLL).toBe(USERS.length)
+})
