@@ -14,6 +14,7 @@ import type { Engine, RouteTarget } from '../rollout/engine.ts'
 import { createQueue, type Lane } from '../rollout/queue.ts'
 import type { KeptFlag, Store } from '../store/contract.ts'
 import { compileOwn } from './definitions.ts'
+import { FlagLedger } from './ledger.ts'
 import { type FlagChange, moved, newFlag, type OwnFlag, shareAt, shareFrom } from './own.ts'
 import { requireApprover, requireFlag, requireGeneration, requireRamp } from './refuse.ts'
 import { sentenceOf } from './sentence.ts'
@@ -45,15 +46,15 @@ export class OwnFlags {
   readonly #options: OwnFlagsOptions
   readonly #flags = new Map<string, OwnFlag>()
   readonly #queue = createQueue()
-  /** In force, but not in the store. */
-  #unrecorded: KeptFlag[] = []
-  #isUnrouted = false
+  readonly #ledger: FlagLedger
   #retryAtMs = 0
   #isTicking = false
 
   /** `stored`: JSON, by key. */
   constructor(options: OwnFlagsOptions, stored: ReadonlyMap<string, string>) {
     this.#options = options
+    const { store, engine } = options
+    this.#ledger = new FlagLedger({ store, republish: () => engine().republish() })
     for (const [key, body] of stored) {
       this.#flags.set(key, readFlag(key, body))
     }
@@ -108,9 +109,9 @@ export class OwnFlags {
         const message = `Cannot take flag "${key}" away: it is in use; switch it off first`
         throw new CodedError('invalidTransition', message)
       }
-      await this.#record([{ key, body: null, atMs: nowMs, actor, what: 'taken away' }])
+      await this.#ledger.record({ key, body: null, atMs: nowMs, actor, what: 'taken away' })
       this.#flags.delete(key)
-      await this.#route()
+      await this.#ledger.route()
     })
   }
 
@@ -147,11 +148,10 @@ export class OwnFlags {
       const why = reason === '' ? 'switched off' : `switched off: ${reason}`
       const next = moved(flag, { state: { kind: 'off', reason: why } }, nowMs)
       this.#flags.set(key, next)
-      this.#unrecorded.push(keptOf(next, actor, why))
-      this.#isUnrouted = true
+      this.#ledger.force(keptOf(next, actor, why))
       // The route's own abort, which also is in force without the store; the flag is off whatever comes of it.
       const aborted = await this.#abort(flag, why, actor)
-      await this.#settle()
+      await this.#ledger.settle()
       if (aborted !== null) throw aborted
       this.#options.log.info(`Flag "${key}" is ${why} by ${actor}`)
       return next
@@ -176,7 +176,7 @@ export class OwnFlags {
   }
 
   #isAnythingDue(nowMs: number): boolean {
-    if (this.#unrecorded.length > 0 || this.#isUnrouted) return true
+    if (this.#ledger.isOverdue) return true
     return this.list().some(({ state }) => {
       if (state.kind === 'waiting') return state.atMs <= nowMs
       return state.kind === 'share' && shareAt(state, nowMs) !== state
@@ -184,7 +184,7 @@ export class OwnFlags {
   }
 
   async #onTick(nowMs: number): Promise<void> {
-    if (this.#unrecorded.length > 0 || this.#isUnrouted) await this.#settle()
+    if (this.#ledger.isOverdue) await this.#ledger.settle()
     for (const flag of this.list()) {
       const { state } = flag
       if (state.kind === 'share') {
@@ -267,34 +267,11 @@ export class OwnFlags {
   }
 
   async #put(flag: OwnFlag, actor: string, what: string): Promise<OwnFlag> {
-    await this.#record([keptOf(flag, actor, what)])
+    await this.#ledger.record(keptOf(flag, actor, what))
     this.#flags.set(flag.key, flag)
-    await this.#route()
+    await this.#ledger.route()
     this.#options.log.info(`Flag "${flag.key}": ${what} (${actor})`)
     return flag
-  }
-
-  async #record(changes: readonly KeptFlag[]): Promise<void> {
-    await this.#options.store.keepFlags([...this.#unrecorded, ...changes])
-    this.#unrecorded = []
-  }
-
-  async #route(): Promise<void> {
-    this.#isUnrouted = true
-    await this.#options.engine().republish()
-    this.#isUnrouted = false
-  }
-
-  /** Routes and records what is in force already; in this order, since users go first. */
-  async #settle(): Promise<void> {
-    if (this.#isUnrouted) await this.#route()
-    try {
-      await this.#record([])
-    } catch (error) {
-      this.#retryAtMs = this.#options.nowMs() + RETRY_MS
-      const message = `The flag is off, but that is not recorded, and until it is, a restart would bring it back (recording is tried again each second): ${textOf(error)}`
-      throw new CodedError('storeUnavailable', message)
-    }
   }
 
   #take<Result>(lane: Lane, work: (nowMs: number) => Promise<Result>): Promise<Result> {
