@@ -32,6 +32,8 @@ export interface Trial {
   readonly unevenRatio: number
   /** 99th percentile before, within the first 2 s of the fault, after them, and at the end. */
   readonly p99Ms: readonly number[]
+  /** The longest that a client waited. */
+  readonly slowestMs: number
 }
 
 const POLL_MS = 50
@@ -88,6 +90,7 @@ async function strike(house: FaultHouse, fault: Fault, options: TrialOptions): P
       between(samples, struckMs + EJECT_MS, healedMs),
       between(samples, backMs, Infinity),
     ].map(p99),
+    slowestMs: samples.reduce((longest, { latencyMs }) => Math.max(longest, latencyMs), 0),
   }
 }
 

@@ -145,14 +145,15 @@ test.for([
 ] as const)('over HTTP/2 %s', async ([, options, tls]) => {
   const paths: unknown[] = []
   const { port, sessions } = await startHttp2((stream, headers) => {
-    paths.push(headers[':path'])
+    paths.push(`${headers[':authority']}${headers[':path']}`)
     stream.respond({ ':status': paths.length === 1 ? 200 : 503 })
     stream.end('body')
   }, options)
-  const target = at(port, { protocol: 'http2', tls })
+  const target = at(port, { name: 'shop.example', protocol: 'http2', tls })
   expect(await ask(target, http(), NEVER)).toEqual(PASSED)
   expect(await ask(target, http(), NEVER)).toEqual(failed('answered 503'))
-  expect(paths).toEqual(['/healthz', '/healthz'])
+  const asked = `shop.example:${port}/healthz`
+  expect(paths).toEqual([asked, asked])
   await expect
     .poll(() => sessions.filter(({ closed, destroyed }) => !closed && !destroyed))
     .toEqual([])
