@@ -55,6 +55,7 @@ export function evaluate(expression: Expression, result: Value): Value {
       case 'relation': {
         const [left, right] = [value(node.left, element), value(node.right, element)]
         spend(sizeOf(left) + sizeOf(right))
+        requirePresence(node, left, right)
         return relation(node.operator, left, right)
       }
       case 'arithmetic':
@@ -123,6 +124,25 @@ function unary(operator: Unary, of: Value): Value {
   if (operator === '!') return !holds(of)
   const number = expectNumber(operator, of)
   return operator === '-' ? -number : number
+}
+
+/**
+ * Whether a value is missing is asked with `nil`; anything else that is compared must be there, lest `result.errors != 5`
+ * pass because nobody counts errors. Throws a `NoDataError`.
+ */
+function requirePresence(
+  { operator, ...sides }: Extract<Expression, { type: 'relation' }>,
+  left: Value,
+  right: Value,
+): void {
+  if (operator !== '==' && operator !== '!=' && operator !== 'in') return
+  if (isNil(sides.left) || (isNil(sides.right) && operator !== 'in')) return
+  if (left !== null && (right !== null || operator === 'in')) return
+  throw new NoDataError(`${operator} needs a value, and it is missing`)
+}
+
+function isNil(node: Expression): boolean {
+  return node.type === 'literal' && node.value === null
 }
 
 function relation(operator: Relation, left: Value, right: Value): boolean {

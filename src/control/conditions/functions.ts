@@ -122,6 +122,8 @@ function mean(list: readonly number[]): number {
 }
 
 function median(list: readonly number[]): number {
+  // They would stay where they are, and hide.
+  if (list.some(Number.isNaN)) return Number.NaN
   const sorted = list.toSorted((a, b) => a - b)
   const middle = (sorted.length - 1) / 2
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2

@@ -122,17 +122,17 @@ function readPoint(point: unknown, series?: unknown): number {
   if (isMap(series) && 'histogram' in series) throw nativeHistogram()
   const value = Array.isArray(point) && point.length === 2 ? (point[1] as unknown) : undefined
   if (typeof value !== 'string') throw malformed('a point')
-  const number = NUMBERS[value] ?? (value.trim() === '' ? undefined : Number(value))
+  const number = NUMBERS.get(value) ?? (value.trim() === '' ? undefined : Number(value))
   if (number === undefined || (Number.isNaN(number) && value !== 'NaN')) throw malformed('a value')
   return number
 }
 
-const NUMBERS: Readonly<Record<string, number>> = {
-  NaN: Number.NaN,
-  Inf: Infinity,
-  '+Inf': Infinity,
-  '-Inf': -Infinity,
-}
+const NUMBERS: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Inf', Infinity],
+  ['+Inf', Infinity],
+  ['-Inf', -Infinity],
+])
 
 function limited(points: readonly number[]): readonly number[] {
   if (points.length <= POINT_LIMIT) return points

@@ -122,6 +122,13 @@ describe('nothing can be said', () => {
     ['max(result) > 1', [null], 'max needs a number, and the value is missing'],
     ['len(result.a) > 1', {}, 'len was asked of a missing value'],
     ['1 in result.a', {}, 'in needs a list or a map, and the value is missing'],
+    ['result.a != 5', {}, '!= needs a value, and it is missing'],
+    ['5 != result.a', {}, '!= needs a value, and it is missing'],
+    ['result.a == 0', {}, '== needs a value, and it is missing'],
+    ['result.a == result.b', {}, '== needs a value, and it is missing'],
+    ['not (result.a in ["bad"])', {}, 'in needs a value, and it is missing'],
+    ['none(result, # == 7)', [1, null], '== needs a value, and it is missing'],
+    ['median(result) < 1', [Number.NaN, 0.1, 0.2], '< cannot compare NaN'],
   ] as const)('by %s of %j', ([text, result, message]) => {
     expect(() => valueOf(text, result)).toThrow(new NoDataError(message))
   })
@@ -328,6 +335,26 @@ describe('a result', () => {
     expect(judgeResult(success, []).reason).toBe('the result is []')
     expect(judgeResult(success, Number.NaN).reason).toBe('the result is NaN')
     expect(judgeResult(success, ['a']).reason).toBe('>= needs a number, but "a" is a text')
+  })
+
+  test.for([
+    ['[', ']'],
+    ['{"a":', '}'],
+  ] as const)('may be as deep as an answer can: %s', ([open, close]) => {
+    const deep: Value = JSON.parse(`${open.repeat(100_000)}1${close.repeat(100_000)}`)
+    const found = judgeResult(readConditions({ successCondition: 'len(result) > 0' }), deep)
+    expect(found.outcome).toBe('success')
+    expect(found.value).toMatch(/^.{59}…$/)
+  })
+
+  test.for([
+    [{ a: [1, 'x"y', null, true, Number.NaN], b: {} }, '{"a":[1,"x\\"y",null,true,NaN],"b":{}}'],
+    ['x'.repeat(58), `"${'x'.repeat(58)}"`],
+    ['x'.repeat(59), `"${'x'.repeat(58)}…`],
+    [Array.from({ length: 30 }, () => 0), `[${'0,'.repeat(29)}…`],
+    [{ ['k'.repeat(100)]: 1 }, `{"${'k'.repeat(57)}…`],
+  ] as const)('is shown in short: %j', ([result, text]) => {
+    expect(judgeResult(success, result).value).toBe(text)
   })
 
   test('needs a condition', () => {

@@ -128,6 +128,8 @@ describe('a failure is the provider’s', () => {
     [200, vector([{ value: [1, 5] }]), 'not as documented: a point'],
     [200, vector([{ value: [1, 'five'] }]), 'not as documented: a value'],
     [200, vector([{ value: [1, ''] }]), 'not as documented: a value'],
+    [200, vector([{ value: [1, 'constructor'] }]), 'not as documented: a value'],
+    [200, vector([{ value: [1, '__proto__'] }]), 'not as documented: a value'],
     [200, vector([{ histogram: [1, {}] }]), 'the query gives native histograms'],
     [
       200,
