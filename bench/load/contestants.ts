@@ -9,7 +9,7 @@ import { haproxy, haproxySplice } from './proxies/haproxy.ts'
 import { nginx } from './proxies/nginx.ts'
 import { nodeProxies } from './proxies/node.ts'
 import type { Place, Proxy, SecureProtocol, Tls } from './proxies/proxy.ts'
-import { sluice } from './proxies/sluice.ts'
+import { sluice, sluiceBeside } from './proxies/sluice.ts'
 import type { Started } from './rounds.ts'
 import { type Protocol, type Scenario, isSecure } from './scenario.ts'
 import type { Upstream } from './upstream.ts'
@@ -39,7 +39,8 @@ export function chooseProxies(
   scenarios: readonly Scenario[],
   profileFolder: string | null,
 ): Proxy[] {
-  const all = [sluice(profileFolder), haproxy, haproxySplice, nginx, ...nodeProxies]
+  const beside = sluiceBeside(profileFolder)
+  const all = [sluice(profileFolder), haproxy, haproxySplice, nginx, ...nodeProxies, ...beside]
   const names = all.map(({ name }) => name)
   const unknown = only?.find((name) => !names.includes(name))
   if (unknown !== undefined) {

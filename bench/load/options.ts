@@ -23,7 +23,7 @@ export interface Options {
 export const USAGE = `npm run bench -- [OPTIONS]
   --quick              small and 1m, 2 rounds of 1 s: about a minute
   --only NAMES         these proxies, by comma: sluice, haproxy, haproxy-splice, nginx, undici, fast-proxy,
-                       reply-from, http-proxy
+                       reply-from, http-proxy, sluice-rules, sluice-flag
   --scenario NAMES     these scenarios, by comma: small, 64k, 1m, tls, http2, grpc, websocket
   --rounds N           turns of each proxy that count (default 5)
   --seconds N          length of a turn (default 4)

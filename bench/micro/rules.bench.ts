@@ -54,6 +54,10 @@ function is(value: string): ValueTest {
   return { kind: 'exact', value, ignoresCase: false }
 }
 
+function regex(source: string): ValueTest {
+  return { kind: 'regex', source, ignoresCase: false }
+}
+
 /** Returns a function that assigns the request a thousand times by that route, and says to whom. */
 function assigning(changes: Partial<Route>): () => string {
   const context = new ThreadContext({
@@ -92,12 +96,13 @@ const CASES: readonly (readonly [name: string, changes: Partial<Route>, variant:
   ['one rule by a header that is not there', about('header', 'x-canary', is('always')), 'stable'],
   ['one rule by a header', about('header', 'x-app-version', is('1.12.3')), 'canary'],
   [
-    'one rule by an expression over a header',
-    about('header', 'user-agent', {
-      kind: 'regex',
-      source: 'Chrome/14[0-9]\\.',
-      ignoresCase: false,
-    }),
+    'one rule by a simple expression over a header',
+    about('header', 'user-agent', regex('Chrome/14[0-9]\\.')),
+    'canary',
+  ],
+  [
+    'one rule by an expression of RE2 over a header',
+    about('header', 'user-agent', regex('(Chrome|Chromium)/14[0-9]')),
     'canary',
   ],
   [

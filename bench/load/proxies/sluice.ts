@@ -1,6 +1,7 @@
 /**
  * Sluice as its users run it, everything on: one proxy thread, a rollout held at 50 % with the default guard (so the
- * coin, tallies, windows and the analyzer work), the split sticky by cookie.
+ * coin, tallies, windows and the analyzer work), the split sticky by cookie. And the same with rules, or with a rule that
+ * asks a flag: none of them takes a request from the coin, so that what they cost is seen beside all else.
  */
 
 import { writeFileSync } from 'node:fs'
@@ -16,16 +17,58 @@ const MAIN = fileURLToPath(new URL('../../../src/control/main.ts', import.meta.u
 const ROLLOUT_LIMIT_MS = 10_000
 const POLL_MS = 50
 
+/** What a route may have beside. */
+interface Beside {
+  readonly name: string
+  readonly scenarios: Proxy['scenarios']
+  readonly routeLine: string
+  /** YAML of a section of its own. */
+  readonly section: string
+}
+
+const NOTHING: Beside = {
+  name: 'sluice',
+  scenarios: ['small', '64k', '1m', 'tls', 'http2', 'grpc', 'websocket'],
+  routeLine: '',
+  section: '',
+}
+
+/** By a header that is not there, an expression over the user agent, a query parameter, and a claim. */
+const RULES: Beside = {
+  name: 'sluice-rules',
+  scenarios: ['small'],
+  routeLine: `rules:
+      - { when: { header: { name: x-canary, exact: always } }, to: canary }
+      - { when: { header: { name: user-agent, regex: 'Firefox/1[0-3][0-9][.]' } }, to: canary }
+      - { when: { query: { name: version, semver: '>=2' } }, to: canary }
+      - { when: { claim: { name: plan, in: [enterprise, government] } }, exclude: canary }`,
+  section: '',
+}
+
+/** A flag of flagd that shares users out over numbers, which name no variant. */
+const FLAG: Beside = {
+  name: 'sluice-flag',
+  scenarios: ['small'],
+  routeLine: 'rules: [{ flag: { key: share, provider: bench } }]',
+  section: `flags: { providers: { bench: { flagd: { inline: { flags: { share: { state: ENABLED, variants: { a: 1, b: 2 },
+    defaultVariant: a, targeting: { fractional: [[a, 50], [b, 50]] } } } } } } } }`,
+}
+
+/** Sluice with rules, and with a rule that asks a flag; see `sluice`. */
+export function sluiceBeside(profileFolder: string | null): Proxy[] {
+  return [RULES, FLAG].map((beside) => sluice(profileFolder, beside))
+}
+
 /** `profileFolder`, absolute: where Node leaves CPU profiles of every thread when it ends; null: none are made. */
-export function sluice(profileFolder: string | null): Proxy {
+export function sluice(profileFolder: string | null, beside = NOTHING): Proxy {
   return {
-    name: 'sluice',
+    name: beside.name,
     work: 'split',
-    scenarios: ['small', '64k', '1m', 'tls', 'http2', 'grpc', 'websocket'],
+    scenarios: beside.scenarios,
     version: projectVersion,
     command: (place) => {
       const file = join(place.folder, 'sluice.yaml')
-      writeFileSync(file, configuration(place))
+      writeFileSync(file, configuration(place, beside))
       const profile =
         profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
       return [process.execPath, ...profile, MAIN, 'run', '-c', file]
@@ -37,7 +80,7 @@ export function sluice(profileFolder: string | null): Proxy {
   }
 }
 
-function configuration(place: Place): string {
+function configuration(place: Place, { routeLine, section }: Beside): string {
   const { port, controlPort, stablePort, canaryPort, echoPort, grpcPort } = place
   return `
 version: 1
@@ -56,10 +99,12 @@ routes:
     match: { path: { prefix: / } }
     stable: stable
     sticky: { cookie: session }
+    ${routeLine}
   ${grpcPort === null ? '' : `- { name: grpc, match: { path: { prefix: ${GRPC_PATH} } }, stable: grpc }`}
   ${echoPort === null ? '' : `- { name: tunnel, match: { path: { prefix: ${TUNNEL_PATH} } }, stable: echo }`}
 control: { host: 127.0.0.1, port: ${controlPort} }
 store: { path: ./sluice.db }
+${section}
 `
 }
 

@@ -1,13 +1,15 @@
 /**
  * Regular expressions that cannot be made to run for long: RE2's, which need time in proportion to the value. Hot.
  *
- * Of JavaScript's own, one of `(a+)+$` and 40 letters stall a thread for minutes. A checked subset of them was rejected: it
- * refuses what people write, and proves little. Linear is not yet fast: where RE2 has to follow all threads of a
- * program at once, each byte costs 50 to 90 ns for each of its steps, so both are bounded: 10 ms at the very worst, for
- * an expression written to be slow; 0.2 to 0.6 µs for those that people write (bench/micro/rules.bench.ts).
+ * Of JavaScript's own, one of `(a+)+$` and 40 letters stall a thread for minutes; to take a subset of them alone was rejected,
+ * since it refuses what people write. Only what is plainly simple is theirs (`simple-pattern.ts`). Linear is not yet fast:
+ * where RE2 has to follow all threads of a program at once, each byte costs 50 to 90 ns for each of its steps, so both are
+ * bounded: 10 ms at the very worst, for an expression written to be slow; 0.6 to 0.9 µs for those that people write
+ * (bench/micro/rules.bench.ts).
  */
 
 import { RE2JS, RE2JSException } from 're2js'
+import { simplePattern } from './simple-pattern.ts'
 
 /** Characters of an expression. */
 export const PATTERN_LENGTH = 256
@@ -22,10 +24,10 @@ export const SUBJECT_LENGTH = 1024
 export class PatternError extends Error {}
 
 export interface Pattern {
+  /** Steps of RE2's program. */
+  readonly stepCount: number
   /** Whether it is found in the text, which has at most `SUBJECT_LENGTH` characters. */
   test(text: string): boolean
-  /** Steps of its program. */
-  programSize(): number
 }
 
 /** Throws `PatternError`. */
@@ -36,13 +38,14 @@ export function compilePattern(source: string, ignoresCase: boolean): Pattern {
     )
   }
   const pattern = compile(source, ignoresCase ? RE2JS.CASE_INSENSITIVE : 0)
-  const size = pattern.programSize()
-  if (size > PROGRAM_LENGTH) {
+  const stepCount = pattern.programSize()
+  if (stepCount > PROGRAM_LENGTH) {
     throw new PatternError(
-      `makes a program of ${size} steps; at most ${PROGRAM_LENGTH} are possible, write shorter repetitions`,
+      `makes a program of ${stepCount} steps; at most ${PROGRAM_LENGTH} are possible, write shorter repetitions`,
     )
   }
-  return pattern
+  const simple = ignoresCase ? null : simplePattern(source)
+  return { stepCount, test: (text) => (simple ?? pattern).test(text) }
 }
 
 function compile(source: string, flags: number): RE2JS {
