@@ -9,6 +9,7 @@ import { NAME_PATTERN, readFileName, readName } from './names.ts'
 import { BALANCE_KEYS } from './schema-balance.ts'
 import { HealthCheck } from './schema-health.ts'
 import { customIssue, list, section } from './section.ts'
+import { didYouMean, quote } from './wording.ts'
 
 const Url = text(
   readEndpoint,
@@ -73,4 +74,14 @@ export const Upstream = section({
   tls: UpstreamTls.optional(),
   ...BALANCE_KEYS,
   healthCheck: HealthCheck.optional(),
-}).describe('One version of a service.')
+})
+  .check(({ value, issues }) => {
+    const { preferZone, endpoints } = value
+    if (issues.length > 0 || preferZone === undefined) return
+    const zones = endpoints.flatMap((each) => ('zone' in each ? (each.zone ?? []) : []))
+    if (zones.includes(preferZone)) return
+    const hint = zones.length === 0 ? 'no endpoint has a zone' : didYouMean(preferZone, zones)
+    const message = `there is no endpoint in zone ${quote(preferZone)}; ${hint}`
+    issues.push(customIssue(preferZone, ['preferZone'], message))
+  })
+  .describe('One version of a service.')

@@ -26,18 +26,16 @@ test('an endpoint may have a weight, a zone and words of its own', () => {
 })
 
 test('what is said of balance, panic, zone and slow start arrives', () => {
-  const settings = settingsOf(
-    'balance: consistentHash',
-    'panic: refuse',
-    'preferZone: eu-1',
-    'slowStart: 30s',
-  )
+  const settings = settingsOf('balance: consistentHash', 'panic: refuse', 'slowStart: 30s')
   expect(settings).toMatchObject({
     balance: 'consistentHash',
     panic: 'refuse',
-    preferZone: 'eu-1',
+    preferZone: null,
     slowStartMs: 30_000,
   })
+  const upstreams =
+    "upstreams: { a: { preferZone: eu-1, endpoints: [{ url: 'http://h:1', zone: eu-1 }] } }"
+  expect(configOf(sample({ upstreams })).upstreams.get('a')!.settings.preferZone).toBe('eu-1')
 })
 
 test('ejection may be set and switched off', () => {
@@ -80,6 +78,17 @@ test.for([
   ],
 ] as const)('%s is a fault', ([line, fault]) => {
   expect(faultLines(withLines(line))).toEqual([fault])
+})
+
+test('a preferred zone that no endpoint is in is a fault', () => {
+  const upstreams =
+    "upstreams: { a: { preferZone: eu-2, endpoints: [{ url: 'http://h:1', zone: eu-1 }, 'http://h:2'] } }"
+  expect(faultLines(sample({ upstreams }))).toEqual([
+    'f:3:31 upstreams.a.preferZone: there is no endpoint in zone "eu-2"; did you mean "eu-1"?',
+  ])
+  expect(faultLines(withLines('preferZone: eu-1'))).toEqual([
+    'f:6:17 upstreams.a.preferZone: there is no endpoint in zone "eu-1"; no endpoint has a zone',
+  ])
 })
 
 test('a weight of 0 is a fault: what is to get nothing is taken out', () => {
