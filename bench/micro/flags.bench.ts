@@ -62,7 +62,7 @@ function createFlags(): ThreadFlags {
     ]),
   )
   const definitions = JSON.stringify({ flags })
-  const source = { kind: 'flagd', definitions, ramps: [] } as const
+  const source = { kind: 'flagd', definitions, ramps: [], off: [] } as const
   thread.use({
     providers: [{ name: 'team', variants: {}, source }],
     attributes: { email: 'header.x-email' },

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { SERIES } from '../analyzer/tally.ts'
 import { type Choice, chooseVariant, chosenVariant, forcedVariant } from './assign.ts'
 import { murmur3 } from './bucket.ts'
-import { decide, type PendingFlag } from './cohort/rules.ts'
+import { type Asked, decide, type PendingFlag } from './cohort/rules.ts'
 import { unitIn } from './cohort/unit.ts'
 import type { ThreadContext } from './context.ts'
 import { PENDING } from './flags/evaluator.ts'
@@ -32,6 +32,8 @@ export class Assignment implements Choice {
   isForced = false
   readonly #context: ThreadContext
   readonly #pending: PendingFlag[] = []
+  /** Null where no flag has decided. */
+  #decidedBy: PendingFlag | null = null
   #tableVersion = 0
   #hasFallenBack = false
 
@@ -48,6 +50,7 @@ export class Assignment implements Choice {
     this.decided = null
     this.isForced = false
     this.#pending.length = 0
+    this.#decidedBy = null
     this.unit = null
     this.setCookieLine = ''
     facts.begin(head, peer, route)
@@ -87,10 +90,11 @@ export class Assignment implements Choice {
   settle(): void {
     const { table, random } = this.#context
     const subject = { unit: this.unit, attribute: () => null }
-    for (const { provider, key } of this.#pending.splice(0)) {
-      const found = table.flags.evaluate(provider, key, subject)
+    for (const flag of this.#pending.splice(0)) {
+      const found = table.flags.evaluate(flag.provider, flag.key, subject)
       if (found === null || found === PENDING) continue
       this.decided = found
+      this.#decidedBy = flag
       break
     }
     this.variant = chooseVariant(this.route, this, random)
@@ -105,10 +109,9 @@ export class Assignment implements Choice {
       return
     }
     facts.unit = this.unit
-    this.decided = decide(route.rules, facts, {
-      flags: table.flags,
-      pending: this.#pending,
-    })
+    const asked: Asked = { flags: table.flags, pending: this.#pending, decidedBy: null }
+    this.decided = decide(route.rules, facts, asked)
+    this.#decidedBy = asked.decidedBy ?? null
   }
 
   /** 32 bits that tell units apart; a request without one is a unit of its own. */
@@ -131,6 +134,9 @@ export class Assignment implements Choice {
     const route = table.byName.get(this.route.name)
     if (route === undefined) return false
     this.route = route
+    // What else the rules said cannot be asked again, since the request is gone; that a flag is off can.
+    const flag = this.#decidedBy
+    if (flag !== null && table.flags.isOff(flag.provider, flag.key)) this.decided = STABLE
     this.variant = this.#hasFallenBack ? route.variants[0]! : chooseVariant(route, this, random)
     return true
   }

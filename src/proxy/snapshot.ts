@@ -8,7 +8,6 @@
 
 import type { Rule } from './cohort/rule.ts'
 import type { TokenSettings } from './cohort/token/settings.ts'
-
 import type { UpstreamSettings } from './upstream/settings.ts'
 
 export interface Listener {
@@ -242,6 +241,8 @@ export interface FlagProvider {
         readonly definitions: string
         /** Of flags in there that a rollout decides. */
         readonly ramps: readonly FlagRamp[]
+        /** Keys of those that are switched off for everybody. */
+        readonly off: readonly string[]
       }
     | {
         readonly kind: 'openFeature'

@@ -17,12 +17,14 @@ export function compileOwn(
   targets: readonly RouteTarget[],
 ): FlagProvider & { readonly source: { readonly kind: 'flagd' } } {
   const ramps: FlagRamp[] = []
+  const off: string[] = []
   const definitions = flags.map((flag) => {
     const standing = standingOf(flag, targets)
     if (standing.kind === 'coin') {
       const { route, salt, weightBp } = standing
       ramps.push({ key: flag.key, route, salt, weightBp })
     }
+    if (standing.kind === 'share' && standing.weightBp === 0) off.push(flag.key)
     return [flag.key, definitionOf(flag.audience, standing)] as const
   })
   return {
@@ -32,6 +34,7 @@ export function compileOwn(
       kind: 'flagd',
       definitions: JSON.stringify({ flags: Object.fromEntries(definitions) }),
       ramps,
+      off,
     },
   }
 }

@@ -81,7 +81,7 @@ export class FlagControl {
       const { name, variants, source } = provider
       if (source.kind === 'openFeature') return { name, variants, source }
       const { definitions } = this.#obtain(provider)!
-      return { name, variants, source: { kind: 'flagd' as const, definitions, ramps: [] } }
+      return { name, variants, source: { kind: 'flagd' as const, definitions, ramps: [], off: [] } }
     })
     // Also of the configuration in force: it stays where this one cannot be taken.
     this.#retain([...providers, ...this.#options.config().flags.providers])

@@ -19,6 +19,12 @@ export interface CompiledRule {
 /** A flag that has not answered yet. */
 export type PendingFlag = Extract<Decision, { readonly kind: 'flag' }>
 
+export interface Asked {
+  readonly flags: FlagEvaluator
+  readonly pending: PendingFlag[]
+  decidedBy?: PendingFlag | null
+}
+
 export function compileRules(rules: readonly Rule[]): readonly CompiledRule[] {
   return rules.map(({ when, decision }) => ({
     when: when === null ? null : compileCondition(when),
@@ -28,19 +34,23 @@ export function compileRules(rules: readonly Rule[]): readonly CompiledRule[] {
 
 /**
  * Returns the name of the variant that the first matching rule decides on, null where none does. Flags whose answers have to
- * be waited for are added to `pending`, in order; each of them goes before what is returned.
+ * be waited for are added to `pending`, in order; each of them goes before what is returned. `decidedBy` becomes the flag
+ * that decided, where one did.
  */
 export function decide(
   rules: readonly CompiledRule[],
   facts: ConditionFacts & FlagSubject,
-  { flags, pending }: { readonly flags: FlagEvaluator; readonly pending: PendingFlag[] },
+  asked: Asked,
 ): string | null {
   for (const { when, decision } of rules) {
     if (when !== null && when(facts) !== YES) continue
     if (decision.kind === 'to') return decision.variant
-    const found = flags.evaluate(decision.provider, decision.key, facts)
-    if (found === PENDING) pending.push(decision)
-    else if (found !== null) return found
+    const found = asked.flags.evaluate(decision.provider, decision.key, facts)
+    if (found === PENDING) asked.pending.push(decision)
+    else if (found !== null) {
+      asked.decidedBy = decision
+      return found
+    }
   }
   return null
 }

@@ -23,6 +23,8 @@ export interface FlagSubject {
 export interface FlagEvaluator {
   /** Returns a variant's name, null where the rule does not match, or `PENDING`. */
   evaluate(provider: string, key: string, subject: FlagSubject): string | null | typeof PENDING
+  /** Whether it has been switched off for everybody: who was given it and is not sent yet goes to stable. */
+  isOff(provider: string, key: string): boolean
   /**
    * Calls back once what was pending is known, at the latest after the provider's deadline, and never at once: `evaluate`
    * then answers for the same flag and unit without `PENDING`. Not to be undone: the caller knows what has become stale.
@@ -33,5 +35,6 @@ export interface FlagEvaluator {
 /** Knows no flag. */
 export const NO_FLAGS: FlagEvaluator = {
   evaluate: () => null,
+  isOff: () => false,
   whenKnown: () => undefined,
 }

@@ -35,6 +35,13 @@ export interface FlagReport {
   readonly faults: readonly FlagFault[]
 }
 
+interface InForce {
+  /** What it was made from. */
+  readonly content: string
+  readonly asked: Asked
+  readonly off: ReadonlySet<string>
+}
+
 interface Asked {
   evaluate(key: string, subject: FlagSubject): string | null | typeof PENDING
   whenKnown(key: string, unit: string, onKnown: () => void): void
@@ -44,8 +51,8 @@ interface Asked {
 export class ThreadFlags implements FlagEvaluator {
   readonly #options: ThreadFlagsOptions
   readonly #counts = new FlagCounts()
-  /** By name; `content` is what it was made from. */
-  #providers = new Map<string, { readonly content: string; readonly asked: Asked }>()
+  /** By name. */
+  #providers = new Map<string, InForce>()
   #faults: FlagFault[] = []
 
   constructor(options: ThreadFlagsOptions) {
@@ -62,7 +69,9 @@ export class ThreadFlags implements FlagEvaluator {
       const isSame = known?.content === content
       if (isSame) before.delete(provider.name)
       const asked = isSame ? known.asked : this.#compile(provider, attributes)
-      this.#providers.set(provider.name, { content, asked })
+      const { source } = provider
+      const off = new Set(source.kind === 'flagd' ? source.off : [])
+      this.#providers.set(provider.name, { content, asked, off })
     }
     for (const { asked } of before.values()) asked.close()
   }
@@ -78,6 +87,10 @@ export class ThreadFlags implements FlagEvaluator {
     const known = this.#providers.get(provider)
     if (known === undefined) this.#options.after(0, onKnown)
     else known.asked.whenKnown(key, unit, onKnown)
+  }
+
+  isOff(provider: string, key: string): boolean {
+    return this.#providers.get(provider)?.off.has(key) ?? false
   }
 
   /** What has happened since the last call; null: nothing. */

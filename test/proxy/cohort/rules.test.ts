@@ -235,7 +235,11 @@ function flag(key: string, when: Condition | null = null): Rule {
 function flagsThat(
   answers: Readonly<Record<string, string | null | typeof PENDING>>,
 ): FlagEvaluator {
-  return { evaluate: (_, key) => answers[key] ?? null, whenKnown: () => undefined }
+  return {
+    evaluate: (_, key) => answers[key] ?? null,
+    whenKnown: () => undefined,
+    isOff: () => false,
+  }
 }
 
 describe('a rule with a flag', () => {
@@ -253,6 +257,7 @@ describe('a rule with a flag', () => {
     const spy: FlagEvaluator = {
       evaluate: (_, key) => (asked.push(key), 'canary'),
       whenKnown: () => undefined,
+      isOff: () => false,
     }
     expect(decision([flag('one', HAS_A)], {}, spy).variant).toBe(null)
     expect(asked).toEqual([])

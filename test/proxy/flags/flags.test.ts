@@ -21,7 +21,7 @@ function flagsOf(
     load: () => Promise.reject(new Error('nothing to load')),
     report: (error) => void bugs.push(error),
   })
-  const source = { kind: 'flagd', definitions: JSON.stringify({ flags }), ramps }
+  const source = { kind: 'flagd', definitions: JSON.stringify({ flags }), ramps, off: [] }
   const provider = { name: 'team', variants: {}, source, ...changes } as FlagProvider
   const attributes = { email: 'header.x-email', 'user.plan': 'claim.plan' }
   thread.use({ providers: [provider], attributes })
@@ -251,7 +251,7 @@ describe('definitions', () => {
 
   test('that did not change are not compiled again', () => {
     const { thread, bugs } = flagsOf({ checkout: flag({}) })
-    const broken = { kind: 'flagd', definitions: '{', ramps: [] } as const
+    const broken = { kind: 'flagd', definitions: '{', ramps: [], off: [] } as const
     thread.use({ providers: [{ name: 'team', variants: {}, source: broken }], attributes: {} })
     expect(bugs).toHaveLength(1)
     thread.use({ providers: [{ name: 'team', variants: {}, source: broken }], attributes: {} })
