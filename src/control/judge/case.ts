@@ -68,6 +68,7 @@ interface Now {
 }
 
 interface CellReaders {
+  readonly pair: CellPair
   readonly stable: Cell
   readonly canary: Cell
 }
@@ -226,9 +227,10 @@ export class Case {
 
   #readersOf(weightBp: number, pair: CellPair): CellReaders {
     const known = this.#readers.get(weightBp)
-    if (known !== undefined) return known
+    if (known?.pair === pair) return known
     const { segments } = this.#options
     const made = {
+      pair,
       stable: new Cell(segments, pair.stable),
       canary: new Cell(segments, pair.canary),
     }

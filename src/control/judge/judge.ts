@@ -84,6 +84,7 @@ export class Judge {
   /** Reads what has settled, for all that run. Those that do not any more are forgotten. */
   tick(running: readonly RunningRollout[]): void {
     this.#forget(running)
+    this.#options.settlements.keepOnly(running.map(({ id, attempt }) => ({ rollout: id, attempt })))
     for (const rollout of running) {
       try {
         this.#follow(rollout)

@@ -6,7 +6,7 @@
 
 import type { Settlement } from '../../proxy/snapshot.ts'
 import { createUnitBuffer, UnitSet } from '../../proxy/settlement/units.ts'
-import { type CellPair, CellRegistry } from './cells.ts'
+import { type CellPair, CellRegistry, REST_MS } from './cells.ts'
 
 /** Milliseconds. Below, a busy machine's pauses would look like failures; above, a verdict would come late. */
 export const AGE_MS = { min: 250, max: 5_000, default: 1_000 } as const
@@ -31,6 +31,9 @@ export interface Attempt {
 interface KnownSettlement {
   readonly settlement: Settlement
   readonly units: UnitSet | null
+  readonly id: AttemptId
+  /** When it was published last. */
+  publishedAtMs: number
 }
 
 export interface SettlementsOptions {
@@ -59,8 +62,9 @@ export class Settlements {
     const name = attemptName(attempt)
     const pair = weightBp === 0 ? null : this.#cells.obtain(name, weightBp)
     if (pair === null) return null
-    const { settlement } = this.#settlements.get(name) ?? this.#settle(name, attempt)
-    return { settlement, pair }
+    const known = this.#settlements.get(name) ?? this.#settle(name, attempt)
+    known.publishedAtMs = this.#options.nowMs()
+    return { settlement: known.settlement, pair }
   }
 
   /** The cells of an attempt by weight in basis points. */
@@ -89,6 +93,15 @@ export class Settlements {
     this.#settlements.delete(name)
   }
 
+  /** Releases all attempts but these and what has just been published: an attempt may be over before anybody judged it. */
+  keepOnly(attempts: readonly AttemptId[]): void {
+    const names = new Set(attempts.map(attemptName))
+    const beforeMs = this.#options.nowMs() - REST_MS
+    for (const [name, { id, publishedAtMs }] of this.#settlements) {
+      if (!names.has(name) && publishedAtMs <= beforeMs) this.release(id)
+    }
+  }
+
   #settle(name: string, attempt: Attempt): KnownSettlement {
     const { kept: keptOf, stableP99Us } = this.#options
     const kept = keptOf(attempt)
@@ -97,7 +110,9 @@ export class Settlements {
     const units = buffer === null ? null : new UnitSet(buffer)
     // What is not a string was kept by a version that knew less; its evidence does not fit either.
     if (typeof kept?.units === 'string') units?.restore(kept.units)
-    const made = { settlement: { name, ageMs, units: buffer }, units }
+    const { rollout, attempt: number } = attempt
+    const id = { rollout, attempt: number }
+    const made = { settlement: { name, ageMs, units: buffer }, units, id, publishedAtMs: 0 }
     this.#settlements.set(name, made)
     return made
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { CELL_LIMIT } from '../../../src/analyzer/settled.ts'
 import { Judge, type KeptEvidence } from '../../../src/control/judge/judge.ts'
 import { Settlements } from '../../../src/control/judge/settlements.ts'
 import type { RunningRollout } from '../../../src/control/rollout/book.ts'
@@ -14,8 +15,9 @@ function running(changes: Partial<RunningRollout> = {}): RunningRollout {
 
 function start(kept: ReadonlyMap<string, KeptEvidence> = new Map()) {
   const words = new Words()
+  const clock = { nowMs: 0 }
   const settlements = new Settlements({
-    nowMs: () => 0,
+    nowMs: () => clock.nowMs,
     stableP99Us: () => null,
     kept: () => null,
   })
@@ -36,7 +38,7 @@ function start(kept: ReadonlyMap<string, KeptEvidence> = new Map()) {
       { route: rollout.route, rollout: rollout.id, attempt: rollout.attempt, isSticky: false },
       rollout.weightBp,
     )!.pair
-  return { words, judge, settlements, saved, warnings, publish }
+  return { words, clock, judge, settlements, saved, warnings, publish }
 }
 
 test('a bad canary is ruled out, with the sentence and the evidence', () => {
@@ -121,6 +123,46 @@ describe('evidence belongs to an attempt', () => {
       parts: [{ totals: { canaryBadCount: 0, stableCount: 0 } }],
     })
   })
+})
+
+test('rollouts that are over between two ticks use up no cells', () => {
+  const { clock, judge, publish } = start()
+  for (let n = 0; n < 1_000; n++) {
+    expect(publish(running({ attempt: n })).canary).toBeLessThan(CELL_LIMIT)
+    clock.nowMs += 1_000
+    judge.tick([])
+  }
+})
+
+test('of cells that come back from another attempt only what settles from then on counts', () => {
+  const { words, clock, judge, publish } = start()
+  const rollout = running({ weightBp: 500 })
+  const first = publish(rollout)
+  judge.tick([rollout])
+  words.settle(first.canary, 'ok', 10)
+  judge.tick([rollout])
+  const wider = { ...rollout, weightBp: 2_500 }
+  publish(wider)
+  const others = Array.from({ length: CELL_LIMIT / 2 - 2 }, (_, n) =>
+    running({ id: `other-${n}`, weightBp: 1 }),
+  )
+  for (const other of others) publish(other)
+  clock.nowMs = 15_000
+  const late = running({ id: 'late-1', weightBp: 1 })
+  expect(publish(late)).toEqual(first)
+  judge.tick([wider, late, ...others])
+  words.settle(first.canary, 'errors', 7)
+  judge.tick([wider, late, ...others.slice(1)])
+  clock.nowMs = 30_000
+  judge.tick([wider, ...others.slice(1)])
+  clock.nowMs = 45_000
+  judge.tick([wider, ...others.slice(1)])
+  const again = publish(rollout)
+  judge.tick([rollout, ...others.slice(1)])
+  words.settle(again.canary, 'ok', 5)
+  judge.tick([rollout, ...others.slice(1)])
+  expect(judge.opinion(rollout)!.canaryCount).toBe(15)
+  expect(judge.decision(rollout)).toBeNull()
 })
 
 test('kept evidence that does not fit is left, and said so', () => {

@@ -89,3 +89,20 @@ test('an attempt that is over is forgotten', () => {
   settlements.release(ATTEMPT)
   expect([settlements.keep(ATTEMPT), settlements.cells(ATTEMPT).size]).toEqual([null, 0])
 })
+
+test('an attempt that was over before anybody judged it is released, but not while it is new', () => {
+  const clock = { nowMs: 1_000 }
+  const settlements = start({ nowMs: () => clock.nowMs })
+  for (const attempt of [1, 2]) settlements.obtain({ ...ATTEMPT, attempt }, 500)
+  settlements.obtain({ ...ATTEMPT, attempt: 3 }, 500)
+  clock.nowMs += 14_999
+  settlements.obtain({ ...ATTEMPT, attempt: 2 }, 500)
+  const known = () =>
+    [1, 2, 3].filter((attempt) => settlements.keep({ ...ATTEMPT, attempt }) !== null)
+  settlements.keepOnly([])
+  expect(known()).toEqual([1, 2, 3])
+  clock.nowMs += 1
+  settlements.keepOnly([{ rollout: 'shop-1', attempt: 3 }])
+  expect(known()).toEqual([2, 3])
+  expect(settlements.cells({ rollout: 'shop-1', attempt: 1 }).size).toBe(0)
+})
