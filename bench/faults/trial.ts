@@ -23,7 +23,7 @@ export interface Trial {
   readonly requestCount: number
   /** Requests that were not answered 200. */
   readonly errors: readonly Sample[]
-  /** From the fault; null: never while it lasted. */
+  /** From the fault, in the thread that was last; null: never while it lasted. */
   readonly ejectedAfterMs: number | null
   readonly reason: string | null
   /** From the healing until it serves again; null: it did not. */
@@ -60,12 +60,13 @@ async function strike(house: FaultHouse, fault: Fault, options: TrialOptions): P
   await sleep(options.calmMs)
   const struckMs = performance.now()
   await house.strike(victim, fault)
+  const isOut = (view: EndpointView): boolean => outCount(view, options.threads) === options.threads
   const out = await until(options.faultMs, () => house.endpoint(victim), isOut)
   await sleep(Math.max(0, struckMs + options.faultMs - performance.now()))
   await house.heal(victim, fault)
   const healedMs = performance.now()
   const servesAgain = (view: EndpointView): boolean =>
-    !isOut(view) &&
+    outCount(view, options.threads) === 0 &&
     load.samples.some(({ atMs, servedBy }) => servedBy === victim && atMs > healedMs)
   const back = await until(options.readmitMs, () => house.endpoint(victim), servesAgain)
   const backMs = performance.now()
@@ -94,8 +95,9 @@ async function strike(house: FaultHouse, fault: Fault, options: TrialOptions): P
   }
 }
 
-function isOut({ ejected, health }: EndpointView): boolean {
-  return ejected !== null || health.status === 'unhealthy'
+/** In how many of so many threads it gets no requests. */
+function outCount({ ejected, health }: EndpointView, threads: number): number {
+  return health.status === 'unhealthy' ? threads : (ejected?.threads ?? 0)
 }
 
 /** On the clock of `performance.now`. */
