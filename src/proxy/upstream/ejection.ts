@@ -117,7 +117,10 @@ export function readmitted(standing: Standing, nowMs: number): Standing {
   return { ...standing, ejection: null, quietSinceMs: nowMs }
 }
 
-/** How many more of so many may be ejected. Of two or more it may always be one, of one it may be that. */
-export function roomToEject(count: number, ejectedCount: number, maxEjectedRatio: number): number {
-  return Math.max(1, Math.floor(count * maxEjectedRatio)) - ejectedCount
+/**
+ * How many more of so many may be ejected. Of two or more it may always be one, of one it may be that. `outCount`: those
+ * that are ejected, or found unhealthy by checks.
+ */
+export function roomToEject(count: number, outCount: number, maxEjectedRatio: number): number {
+  return Math.max(1, Math.floor(count * maxEjectedRatio)) - outCount
 }

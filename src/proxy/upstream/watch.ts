@@ -91,7 +91,7 @@ export class Watch {
     context: { readonly rules: OutlierRules; readonly nowMs: number },
   ): void {
     if (endpoint.watch !== this) return
-    const outCount = this.endpoints.filter(({ standing }) => standing.ejection !== null).length
+    const outCount = this.endpoints.filter((each) => !each.isFit).length
     const { maxEjectedRatio } = context.rules
     if (roomToEject(this.endpoints.length, outCount, maxEjectedRatio) <= 0) return
     endpoint.eject(ejected(endpoint.standing, reason, context))

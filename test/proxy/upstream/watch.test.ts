@@ -83,6 +83,16 @@ test('no more than half are out, and that half serves', () => {
   expect(fleet.counts.filter((count) => count > 0).length).toBe(2)
 })
 
+test('those that checks have found unhealthy are out too', () => {
+  const fleet = fleetOf(4)
+  fleet.set.setUnhealthy(new Set([fleet.endpoint(0).id, fleet.endpoint(1).id]))
+  for (let i = 0; i < 3; i++) fleet.endpoint(2).note('connectFailure', 100)
+  expect(fleet.reason(2)).toBeNull()
+  fleet.set.setUnhealthy(new Set())
+  fleet.endpoint(2).note('connectFailure', 100)
+  expect(fleet.reason(2)).toBe('consecutiveConnectFailures')
+})
+
 test('what fails again and again stays out longer each time', () => {
   const fleet = fleetOf(4)
   fleet.behaviours[0] = { latencyMs: 1, result: 'reset' }
