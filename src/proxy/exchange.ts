@@ -459,6 +459,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     if (next === ON_STABLE) {
       this.#outcome.fallBack(setback.failure, status)
       this.#assignment.fallBack()
+      this.#attempts.choice.avoid = null
       this.#goOn(true)
     } else if (next === AGAIN) {
       this.#outcome.countRetry()
