@@ -31,6 +31,11 @@ export class JudgeBench {
   readonly settlements: Settlements
   readonly #options: JudgeBenchOptions
   readonly #freshness: Freshness
+  /** Names of sticky routes, of the configuration that was in force last. */
+  #sticky: { readonly config: Config | null; readonly routes: ReadonlySet<string> } = {
+    config: null,
+    routes: new Set(),
+  }
 
   constructor(options: JudgeBenchOptions) {
     const { kept, keep } = options.shelf
@@ -65,7 +70,12 @@ export class JudgeBench {
   }
 
   #isSticky(route: string): boolean {
-    return this.#options.config().routes.find(({ name }) => name === route)?.sticky != null
+    const config = this.#options.config()
+    if (this.#sticky.config !== config) {
+      const routes = config.routes.filter(({ sticky }) => sticky !== null).map(({ name }) => name)
+      this.#sticky = { config, routes: new Set(routes) }
+    }
+    return this.#sticky.routes.has(route)
   }
 
   #stableP99Us(route: string): number | null {

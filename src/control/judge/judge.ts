@@ -66,6 +66,7 @@ interface Docket {
   readonly route: string
   readonly rollout: string
   readonly attempt: number
+  readonly isSticky: boolean
   /** Else it is followed, but nobody asks what comes of it. */
   readonly isCompared: boolean
   readonly case: Case
@@ -84,7 +85,6 @@ export class Judge {
   /** Reads what has settled, for all that run. Those that do not any more are forgotten. */
   tick(running: readonly RunningRollout[]): void {
     this.#forget(running)
-    this.#options.settlements.keepOnly(running.map(({ id, attempt }) => ({ rollout: id, attempt })))
     for (const rollout of running) {
       try {
         this.#follow(rollout)
@@ -92,6 +92,7 @@ export class Judge {
         this.#options.log.error(`Cannot judge rollout "${rollout.id}"`, { error })
       }
     }
+    this.#options.settlements.keepOnly([...this.#dockets.values()])
   }
 
   /** Null when the attempt is not followed, or asks for no comparison. */
@@ -133,8 +134,13 @@ export class Judge {
   }
 
   #follow(rollout: RunningRollout): void {
-    const docket = this.#docketOf(rollout) ?? this.#open(rollout)
-    const { settlements } = this.#options
+    const { settlements, isSticky, log } = this.#options
+    const known = this.#docketOf(rollout)
+    const isSame = known?.isSticky === isSticky(rollout.route)
+    if (known !== null && !isSame) {
+      log.warn(`The evidence of "${rollout.id}" begins anew: "sticky" of its route has changed`)
+    }
+    const docket = isSame ? known : this.#open(rollout)
     const { case: one } = docket
     const { stableCount, canaryCount, decision } = one
     one.tick(settlements.cells(docket), {
@@ -165,12 +171,14 @@ export class Judge {
 
   #open(rollout: RunningRollout): Docket {
     const { id, route, attempt } = rollout
+    const { isSticky, kept } = this.#options
+    const earlier = this.#dockets.has(id) ? undefined : kept.get(id)
     this.#close(id)
-    const earlier = this.#options.kept.get(id)
     const docket: Docket = {
       route,
       rollout: id,
       attempt,
+      isSticky: isSticky(route),
       isCompared: rollout.plan.guard.coin,
       ticksUnsaved: 0,
       case: this.#caseOf(rollout, earlier?.attempt === attempt ? earlier.saved : undefined),

@@ -110,18 +110,22 @@ export class Settlements {
     const units = buffer === null ? null : new UnitSet(buffer)
     // What is not a string was kept by a version that knew less; its evidence does not fit either.
     if (typeof kept?.units === 'string') units?.restore(kept.units)
-    const { rollout, attempt: number } = attempt
-    const id = { rollout, attempt: number }
-    const made = { settlement: { name, ageMs, units: buffer }, units, id, publishedAtMs: 0 }
+    const made = {
+      settlement: { name, ageMs, units: buffer },
+      units,
+      id: attempt,
+      publishedAtMs: 0,
+    }
     this.#settlements.set(name, made)
     return made
   }
 }
 
-export type AttemptId = Pick<Attempt, 'rollout' | 'attempt'>
+export type AttemptId = Pick<Attempt, 'rollout' | 'attempt' | 'isSticky'>
 
-function attemptName({ rollout, attempt }: AttemptId): string {
-  return `${rollout}/${attempt}`
+/** A route that becomes sticky has other evidence from then on: its requests are no tosses of their own any more. */
+function attemptName({ rollout, attempt, isSticky }: AttemptId): string {
+  return `${rollout}/${attempt}${isSticky ? '/units' : ''}`
 }
 
 /** Returns the age at which requests are settled, in whole milliseconds. */

@@ -15,7 +15,7 @@ function running(changes: Partial<RunningRollout> = {}): RunningRollout {
 
 function start(kept: ReadonlyMap<string, KeptEvidence> = new Map()) {
   const words = new Words()
-  const clock = { nowMs: 0 }
+  const clock = { nowMs: 0, isSticky: false }
   const settlements = new Settlements({
     nowMs: () => clock.nowMs,
     stableP99Us: () => null,
@@ -26,18 +26,15 @@ function start(kept: ReadonlyMap<string, KeptEvidence> = new Map()) {
   const judge = new Judge({
     settlements,
     segments: words.segments,
-    isSticky: () => false,
+    isSticky: () => clock.isSticky,
     isSteady: () => true,
     thresholds: () => [],
     kept,
     keep: (rollout, evidence) => void saved.set(rollout, evidence),
     log: { debug() {}, info() {}, error() {}, warn: (message) => void warnings.push(message) },
   })
-  const publish = (rollout: RunningRollout) =>
-    settlements.obtain(
-      { route: rollout.route, rollout: rollout.id, attempt: rollout.attempt, isSticky: false },
-      rollout.weightBp,
-    )!.pair
+  const publish = ({ route, id, attempt, weightBp }: RunningRollout) =>
+    settlements.obtain({ route, rollout: id, attempt, isSticky: clock.isSticky }, weightBp)!.pair
   return { words, clock, judge, settlements, saved, warnings, publish }
 }
 
@@ -163,6 +160,27 @@ test('of cells that come back from another attempt only what settles from then o
   judge.tick([rollout, ...others.slice(1)])
   expect(judge.opinion(rollout)!.canaryCount).toBe(15)
   expect(judge.decision(rollout)).toBeNull()
+})
+
+test('when its route becomes sticky, a rollout is judged anew, by units', () => {
+  const { words, clock, judge, warnings, publish } = start()
+  const rollout = running()
+  const before = publish(rollout)
+  judge.tick([rollout])
+  words.settle(before.canary, 'errors', 15)
+  judge.tick([rollout])
+  clock.isSticky = true
+  const after = publish(rollout)
+  expect(after).not.toEqual(before)
+  judge.tick([rollout])
+  words.settle(after.canary, 'errors', 15)
+  judge.tick([rollout])
+  expect(warnings).toEqual([
+    'The evidence of "shop-1" begins anew: "sticky" of its route has changed',
+  ])
+  const { evidence, canaryCount } = judge.opinion(rollout)!
+  expect([evidence.isSticky, canaryCount]).toEqual([true, 15])
+  expect(evidence.checks[0]!.parts[0]!.totals.canaryBadCount).toBe(0)
 })
 
 test('kept evidence that does not fit is left, and said so', () => {

@@ -102,7 +102,7 @@ test('an attempt that was over before anybody judged it is released, but not whi
   settlements.keepOnly([])
   expect(known()).toEqual([1, 2, 3])
   clock.nowMs += 1
-  settlements.keepOnly([{ rollout: 'shop-1', attempt: 3 }])
+  settlements.keepOnly([{ ...ATTEMPT, attempt: 3 }])
   expect(known()).toEqual([2, 3])
-  expect(settlements.cells({ rollout: 'shop-1', attempt: 1 }).size).toBe(0)
+  expect(settlements.cells(ATTEMPT).size).toBe(0)
 })
