@@ -39,7 +39,7 @@ test.skipIf(process.platform !== 'linux')(
     const { pool, port: proxyPort } = await startPool(snapshotOf({ stable: [port] }))
     const upstreams = new Upstreams({
       ask: async () => ({ isPassed: true }),
-      resolver: createResolver([await startDns(table)]),
+      resolver: createResolver({ servers: [await startDns(table)] }),
       nowMs: () => performance.now(),
       random: Math.random,
       log: {

@@ -2,8 +2,8 @@
  * Endpoints by name: all addresses that DNS has for each, asked again as their time to live runs out.
  *
  * What answered last stays in force while nobody answers: a name server that is away must not take traffic from servers
- * that are there. Where DNS knows nothing, the system is asked as programs are (hosts file, search domains), which has no
- * time to live. `localhost` is left to each connection: its two addresses are one machine, and a service may listen on either.
+ * that are there. What stands in the hosts file, and what DNS does not know, the system is asked for as by programs (search
+ * domains too), and that has no time to live. `localhost` is left to each connection: its two addresses are one machine, and a service may listen on either.
  */
 
 import { isIP } from 'node:net'
@@ -35,6 +35,8 @@ export interface Resolver {
   resolve6(name: string): Promise<readonly AddressRecord[]>
   /** As programs of this machine resolve names. */
   lookup(name: string): Promise<readonly string[]>
+  /** Whether the machine has an address of its own for the name. Never rejects. */
+  isInHostsFile(name: string): Promise<boolean>
   /** Whether this machine has an IPv6 address that leads anywhere: without one, such answers are of no use. */
   hasIpv6(): boolean
 }
@@ -175,6 +177,7 @@ const NOTHING = new Set(['ENOTFOUND', 'ENODATA'])
 type Family = { readonly records: readonly AddressRecord[] } | { readonly error: unknown }
 
 async function resolve(resolver: Resolver, { host, addresses }: Name): Promise<Answer> {
+  if (await resolver.isInHostsFile(host)) return lookUp(resolver, host, 'ENODATA')
   const hasIpv6 = resolver.hasIpv6()
   const [four, six] = await Promise.all([
     settled(resolver.resolve4(host)),

@@ -1,6 +1,7 @@
 /** Names through `node:dns`: c-ares for DNS, which tells the time to live, and the system's own way beside it. */
 
 import { Resolver as DnsResolver, lookup } from 'node:dns/promises'
+import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import type { Resolver } from './names.ts'
 
@@ -8,8 +9,19 @@ import type { Resolver } from './names.ts'
 const TIMEOUT_MS = 2_000
 const TRIES = 2
 
-/** `servers`: addresses with or without port; left out: those of the system. */
-export function createResolver(servers: readonly string[] = []): Resolver {
+const HOSTS_FILE = '/etc/hosts'
+
+export interface ResolverOptions {
+  /** Addresses of name servers, with port or without; left out: those of the system. */
+  readonly servers?: readonly string[]
+  /** Left out: the system's. */
+  readonly hostsFile?: string
+}
+
+export function createResolver({
+  servers = [],
+  hostsFile = HOSTS_FILE,
+}: ResolverOptions = {}): Resolver {
   const resolver = new DnsResolver({ timeout: TIMEOUT_MS, tries: TRIES })
   if (servers.length > 0) resolver.setServers(servers)
   return {
@@ -19,8 +31,26 @@ export function createResolver(servers: readonly string[] = []): Resolver {
       const found = await lookup(name, { all: true })
       return found.map(({ address }) => address)
     },
+    async isInHostsFile(name) {
+      return namesIn(await textOf(hostsFile)).has(name)
+    },
     hasIpv6,
   }
+}
+
+/** Where there is no such file, there is nothing in it. */
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+/** The names of a hosts file, in lower case: what follows the address, up to a `#`. */
+function namesIn(text: string): ReadonlySet<string> {
+  const lines = text.toLowerCase().split('\n')
+  return new Set(lines.flatMap((line) => line.replace(/#.*/, '').trim().split(/\s+/).slice(1)))
 }
 
 /** As getaddrinfo decides with AI_ADDRCONFIG, but for link-local addresses, which reach nobody by name. */

@@ -18,6 +18,7 @@ function start() {
     four: new Map<string, Answer>(),
     six: new Map<string, Answer>(),
     system: new Map<string, readonly string[]>(),
+    hosts: new Set<string>(),
     hasIpv6: true,
     asked: [] as { readonly name: string; readonly atMs: number }[],
     changeCount: 0,
@@ -39,6 +40,7 @@ function start() {
       if (found === undefined) throw Object.assign(new Error('no'), { code: 'ENOTFOUND' })
       return found
     },
+    isInHostsFile: async (name) => bench.hosts.has(name),
     hasIpv6: () => bench.hasIpv6,
   }
   const names = new Names({
@@ -180,6 +182,17 @@ test('what DNS does not know, the system may, and is asked again after ten secon
   expect(bench.addresses('shop')).toEqual(['10.0.0.1', '10.0.0.2'])
   await bench.pass(300)
   expect(bench.addresses('shop')).toEqual(['10.0.0.3'])
+})
+
+test('what stands in the hosts file is not asked of DNS', async () => {
+  const bench = start()
+  bench.hosts.add('shop')
+  bench.system.set('shop', ['10.0.0.7'])
+  bench.four.set('shop', records(1, '10.0.0.1'))
+  bench.names.use(['shop'])
+  await bench.pass(1_000)
+  expect(bench.addresses('shop')).toEqual(['10.0.0.7'])
+  expect(bench.asked).toEqual([])
 })
 
 test('of too many addresses the same ones are used each time', async () => {

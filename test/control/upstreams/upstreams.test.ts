@@ -45,6 +45,7 @@ function start(upstreamsText = UPSTREAMS) {
       resolve4: async () => bench.addresses.map((address) => ({ address, ttl: 1 })),
       resolve6: async () => [],
       lookup: async () => [],
+      isInHostsFile: async () => false,
       hasIpv6: () => false,
     },
     nowMs: () => bench.nowMs,
