@@ -156,8 +156,9 @@ export const PathCondition = section({
   .transform((found) => ({ kind: 'path' as const, tests: pathTests(found) }))
   .describe('About the path, as it was sent: percent-encoded, without the query.')
 
-/** As routes are matched, a prefix ends at a segment, whatever the case. */
+/** As routes are matched, a prefix ends at a segment. */
 function pathTests({ prefix, ...found }: Partial<Tests>): readonly ValueTest[] {
   const tests = testsOf(found)
-  return prefix === undefined ? tests : [{ kind: 'below', value: prefix }, ...tests]
+  const { ignoreCase: ignoresCase = false } = found
+  return prefix === undefined ? tests : [{ kind: 'below', value: prefix, ignoresCase }, ...tests]
 }

@@ -46,7 +46,7 @@ export type ValueTest =
       readonly ignoresCase: boolean
     }
   /** Of a path: this one and all below it. */
-  | { readonly kind: 'below'; readonly value: string }
+  | { readonly kind: 'below'; readonly value: string; readonly ignoresCase: boolean }
   | { readonly kind: 'in'; readonly values: readonly string[]; readonly ignoresCase: boolean }
   /** RE2 syntax; found anywhere unless anchored. */
   | { readonly kind: 'regex'; readonly source: string; readonly ignoresCase: boolean }

@@ -30,7 +30,7 @@ export function compileTest(test: ValueTest): CompiledTest {
     case 'contains':
       return compileText(test)
     case 'below':
-      return compileBelow(encoded(test.value))
+      return compileBelow(encoded(test.value), test.ignoresCase)
     case 'in':
       return compileIn(test.values.map(encoded), test.ignoresCase)
     case 'regex':
@@ -60,13 +60,16 @@ const COMPARISONS = {
 }
 
 /** As routes are matched (`match.ts`): a prefix ends at a segment. */
-function compileBelow(prefix: string): CompiledTest {
+function compileBelow(value: string, ignoresCase: boolean): CompiledTest {
+  const prefix = ignoresCase ? folded(value) : value
   const isWhole = prefix.endsWith('/')
-  return (path) =>
-    truthOf(
+  return (found) => {
+    const path = ignoresCase ? folded(found) : found
+    return truthOf(
       path.startsWith(prefix) &&
         (isWhole || path.length === prefix.length || path.charCodeAt(prefix.length) === SLASH),
     )
+  }
 }
 
 function compileIn(values: readonly string[], ignoresCase: boolean): CompiledTest {

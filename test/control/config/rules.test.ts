@@ -63,7 +63,7 @@ test('keys that stand side by side must all hold, what costs least first', () =>
       {
         kind: 'path',
         tests: [
-          { kind: 'below', value: '/a' },
+          { kind: 'below', value: '/a', ignoresCase: false },
           { kind: 'suffix', value: '.json', ignoresCase: false },
         ],
       },

@@ -85,7 +85,7 @@ function passes(test: ValueTest, value: string): Truth {
     case 'contains':
       return found.includes(fold(test.value))
     case 'below':
-      return value === test.value || value.startsWith(test.value.replace(/\/?$/, '/'))
+      return found === fold(test.value) || found.startsWith(fold(test.value).replace(/\/?$/, '/'))
     case 'in':
       return test.values.map(fold).includes(found)
     case 'regex':

@@ -88,7 +88,7 @@ const { condition } = fc.letrec<{ condition: Condition; leaf: Condition }>((tie)
       kind: fc.constant('path'),
       tests: fc.oneof(
         tests,
-        fc.record({ kind: fc.constant('below'), value: path }).map((one) => [one]),
+        fc.record({ kind: fc.constant('below'), value: path, ignoresCase }).map((one) => [one]),
       ),
     }),
     fc.record({
