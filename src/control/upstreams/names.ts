@@ -8,38 +8,17 @@
 
 import { isIP } from 'node:net'
 import type { Log } from '../log.ts'
+import { type Answer, resolveName, type Resolver, TTL_MIN_MS } from './answer.ts'
 
 /** Further ones of a name are left out, the same each time. */
 export const ADDRESS_LIMIT = 64
 /** Names that are looked up at once; further ones wait. */
 const CONCURRENCY = 32
-/** Bounds of the time to live, and what is taken where there is none. */
-const TTL_MIN_MS = 1_000
-const TTL_MAX_MS = 300_000
-const NO_TTL_MS = 10_000
 /** After a failure; doubled with each further one. */
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 60_000
 /** Share of the wait by which each one is drawn shorter, so that the replicas of a fleet do not ask together. */
 const JITTER = 0.1
-
-/** `ttl` in seconds. */
-export interface AddressRecord {
-  readonly address: string
-  readonly ttl: number
-}
-
-/** Who is asked. Each rejects with an error whose `code` is of `node:dns`. */
-export interface Resolver {
-  resolve4(name: string): Promise<readonly AddressRecord[]>
-  resolve6(name: string): Promise<readonly AddressRecord[]>
-  /** As programs of this machine resolve names. */
-  lookup(name: string): Promise<readonly string[]>
-  /** Whether the machine has an address of its own for the name. Never rejects. */
-  isInHostsFile(name: string): Promise<boolean>
-  /** Whether this machine has an IPv6 address that leads anywhere: without one, such answers are of no use. */
-  hasIpv6(): boolean
-}
 
 /** What is known of a name. */
 export interface NameReading {
@@ -107,20 +86,30 @@ export class Names {
     }
   }
 
+  /** Gives up what is asked for. */
+  close(): void {
+    this.#names.clear()
+    this.#options.resolver.close()
+  }
+
   async #ask(name: Name): Promise<void> {
     name.isAsked = true
     this.#activeCount++
-    const answer = await resolve(this.#options.resolver, name)
+    const answer = await resolveName(this.#options.resolver, name)
     this.#activeCount--
     name.isAsked = false
+    if (this.#names.get(name.host) === name) this.#take(name, answer)
+  }
+
+  #take(name: Name, answer: Answer): void {
     const { nowMs, random } = this.#options
     if ('fault' in answer) this.#fail(name, answer.fault)
-    else this.#take(name, answer.addresses)
+    else this.#keep(name, answer.addresses)
     const waitMs = 'fault' in answer ? retryMs(name.failuresInRow) : answer.ttlMs
     name.dueMs = nowMs() + Math.max(TTL_MIN_MS, waitMs * (1 - JITTER * random()))
   }
 
-  #take(name: Name, found: readonly string[]): void {
+  #keep(name: Name, found: readonly string[]): void {
     const { log, onChange } = this.#options
     const addresses = [...new Set(found)].toSorted().slice(0, ADDRESS_LIMIT)
     if (name.fault !== null) log.info(`The name ${name.host} is resolved again`)
@@ -133,7 +122,7 @@ export class Names {
       log.warn(`The name ${name.host} has ${found.length} addresses; ${ADDRESS_LIMIT} are used`)
     }
     if (before !== null) log.info(`The name ${name.host} is now ${addresses.join(', ')}`)
-    if (this.#names.get(name.host) === name) onChange()
+    onChange()
   }
 
   #fail(name: Name, fault: string): void {
@@ -165,69 +154,4 @@ function isLocal(host: string): boolean {
 
 function retryMs(failuresInRow: number): number {
   return Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (failuresInRow - 1))
-}
-
-type Answer =
-  | { readonly addresses: readonly string[]; readonly ttlMs: number }
-  | { readonly fault: string }
-
-/** Codes of DNS that say: there is nothing, rather than: nobody knows. */
-const NOTHING = new Set(['ENOTFOUND', 'ENODATA'])
-
-type Family = { readonly records: readonly AddressRecord[] } | { readonly error: unknown }
-
-async function resolve(resolver: Resolver, { host, addresses }: Name): Promise<Answer> {
-  if (await resolver.isInHostsFile(host)) return lookUp(resolver, host, 'ENODATA')
-  const hasIpv6 = resolver.hasIpv6()
-  const [four, six] = await Promise.all([
-    settled(resolver.resolve4(host)),
-    hasIpv6 ? settled(resolver.resolve6(host)) : { records: [] },
-  ])
-  const failed = [four, six].find((family) => 'error' in family)
-  const records = [four, six].flatMap((family) => ('error' in family ? [] : family.records))
-  if (records.length === 0)
-    return failed === undefined
-      ? lookUp(resolver, host, 'ENODATA')
-      : lookUp(resolver, host, failed.error)
-  // Of a family that could not be asked for, the last answer stays.
-  const kept =
-    failed === undefined
-      ? []
-      : (addresses ?? []).filter((each) => isIP(each) === (failed === four ? 4 : 6))
-  const ttlMs = Math.min(...records.map(({ ttl }) => ttl)) * 1_000
-  return {
-    addresses: [...records.map(({ address }) => address), ...kept],
-    ttlMs: Math.min(TTL_MAX_MS, Math.max(TTL_MIN_MS, ttlMs)),
-  }
-}
-
-/** An answer that there is nothing is an answer with no records. */
-async function settled(asked: Promise<readonly AddressRecord[]>): Promise<Family> {
-  try {
-    return { records: await asked }
-  } catch (error) {
-    return NOTHING.has(codeOf(error)) ? { records: [] } : { error }
-  }
-}
-
-async function lookUp(resolver: Resolver, host: string, error: unknown): Promise<Answer> {
-  try {
-    const addresses = await resolver.lookup(host)
-    if (addresses.length > 0) return { addresses, ttlMs: NO_TTL_MS }
-    return { fault: 'it has no address' }
-  } catch {
-    return { fault: FAULTS[codeOf(error)] ?? codeOf(error) }
-  }
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message
-}
-
-const FAULTS: Readonly<Record<string, string>> = {
-  ENODATA: 'there is no such name, or it has no address',
-  ETIMEOUT: 'no name server answered in time',
-  ECONNREFUSED: 'the name server refused the connection',
-  ESERVFAIL: 'the name server failed',
 }

@@ -3,7 +3,7 @@
 import { Resolver as DnsResolver, lookup } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import type { Resolver } from './names.ts'
+import type { Resolver } from './answer.ts'
 
 /** For one try of one server; then the next is asked. */
 const TIMEOUT_MS = 2_000
@@ -35,6 +35,7 @@ export function createResolver({
       return namesIn(await textOf(hostsFile)).has(name)
     },
     hasIpv6,
+    close: () => resolver.cancel(),
   }
 }
 

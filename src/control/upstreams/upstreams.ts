@@ -9,8 +9,9 @@ import type { EndpointReport } from '../../proxy/upstream/report.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../log.ts'
 import type { UpstreamFigures } from '../telemetry/metrics-source.ts'
+import type { Resolver } from './answer.ts'
 import type { Ask } from './ask.ts'
-import { Names, type Resolver } from './names.ts'
+import { Names } from './names.ts'
 import { type Probed, Prober } from './prober.ts'
 import { EndpointReports } from './reports.ts'
 import { type Resolution, resolveConfig } from './resolution.ts'
@@ -87,6 +88,7 @@ export class Upstreams {
 
   close(): void {
     this.#prober.close()
+    this.#names.close()
   }
 
   /** The endpoints of an upstream as they are in force, and whether checks find them healthy; none where it is not known. */

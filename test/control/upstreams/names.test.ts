@@ -2,12 +2,8 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import {
-  ADDRESS_LIMIT,
-  type AddressRecord,
-  Names,
-  type Resolver,
-} from '../../../src/control/upstreams/names.ts'
+import type { AddressRecord, Resolver } from '../../../src/control/upstreams/answer.ts'
+import { ADDRESS_LIMIT, Names } from '../../../src/control/upstreams/names.ts'
 
 type Answer = readonly AddressRecord[] | string
 
@@ -42,6 +38,7 @@ function start() {
     },
     isInHostsFile: async (name) => bench.hosts.has(name),
     hasIpv6: () => bench.hasIpv6,
+    close: () => undefined,
   }
   const names = new Names({
     resolver,
@@ -182,6 +179,32 @@ test('what DNS does not know, the system may, and is asked again after ten secon
   expect(bench.addresses('shop')).toEqual(['10.0.0.1', '10.0.0.2'])
   await bench.pass(300)
   expect(bench.addresses('shop')).toEqual(['10.0.0.3'])
+})
+
+test.for([
+  ['ENOTFOUND', ['10.0.0.7']],
+  ['ECONNREFUSED', ['10.0.0.7']],
+  ['ESERVFAIL', null],
+  ['ETIMEOUT', null],
+] as const)('after %s the system has %j', async ([code, expected]) => {
+  const bench = start()
+  bench.system.set('shop', ['10.0.0.7'])
+  bench.four.set('shop', code)
+  bench.six.set('shop', code)
+  bench.names.use(['shop'])
+  await bench.pass(500)
+  expect(bench.addresses('shop')).toEqual(expected)
+})
+
+test('what is answered after a name has left is not taken', async () => {
+  const bench = start()
+  bench.four.set('shop', records(1, '10.0.0.1'))
+  bench.names.use(['shop'])
+  bench.nowMs += 100
+  bench.names.tick()
+  bench.names.close()
+  await bench.pass(1_000)
+  expect([bench.changeCount, bench.logged]).toEqual([0, []])
 })
 
 test('what stands in the hosts file is not asked of DNS', async () => {

@@ -47,6 +47,7 @@ function start(upstreamsText = UPSTREAMS) {
       lookup: async () => [],
       isInHostsFile: async () => false,
       hasIpv6: () => false,
+      close: () => undefined,
     },
     nowMs: () => bench.nowMs,
     random: () => 0,
