@@ -12,6 +12,8 @@ export interface PlainRequest {
   readonly header: Readonly<Record<string, string>>
   readonly cookie: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string>>
+  /** Of its token; null: the token is not to be believed. */
+  readonly claims: Readonly<Record<string, readonly string[]>> | null
 }
 
 type Truth = boolean | 'unknown'
@@ -27,7 +29,7 @@ function holds(condition: Condition, request: PlainRequest): Truth {
     case 'all':
       return all(condition.conditions.map((each) => holds(each, request)))
     case 'any':
-      return not(all(condition.conditions.map((each) => not(holds(each, request)))))
+      return any(condition.conditions.map((each) => holds(each, request)))
     case 'not':
       return not(holds(condition.condition, request))
     case 'method':
@@ -36,8 +38,13 @@ function holds(condition: Condition, request: PlainRequest): Truth {
       return condition.ranges.some((range) => isIn(request.address, range))
     case 'path':
       return all(condition.tests.map((each) => passes(each, request.path)))
-    case 'claim':
-      throw new Error('requests here have no tokens')
+    case 'claim': {
+      if (request.claims === null) return 'unknown'
+      const values = request.claims[condition.name]
+      if (!condition.isPresent) return values === undefined
+      if (values === undefined || condition.tests.length === 0) return values !== undefined
+      return any(values.map((value) => all(condition.tests.map((each) => passes(each, value)))))
+    }
     case 'header':
     case 'cookie':
     case 'query': {
@@ -52,6 +59,10 @@ function holds(condition: Condition, request: PlainRequest): Truth {
 function all(truths: readonly Truth[]): Truth {
   if (truths.includes(false)) return false
   return truths.includes('unknown') ? 'unknown' : true
+}
+
+function any(truths: readonly Truth[]): Truth {
+  return not(all(truths.map(not)))
 }
 
 function not(truth: Truth): Truth {

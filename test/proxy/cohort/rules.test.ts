@@ -7,6 +7,7 @@ import { compileRules, decide } from '../../../src/proxy/cohort/rules.ts'
 import { type FlagEvaluator, NO_FLAGS, PENDING } from '../../../src/proxy/flags/evaluator.ts'
 import { type PlainRequest, plainDecision } from './reference.ts'
 import { factsOf, type SentRequest } from './requests.ts'
+import { unsigned } from './token/tokens.ts'
 
 const SEED = 20_261_121
 
@@ -73,13 +74,13 @@ const { condition } = fc.letrec<{ condition: Condition; leaf: Condition }>((tie)
   ),
   leaf: fc.oneof(
     fc.record({
-      kind: fc.constantFrom('header', 'cookie', 'query'),
+      kind: fc.constantFrom('header', 'cookie', 'query', 'claim'),
       name,
       isPresent: fc.constant(true),
       tests: fc.oneof(tests, fc.constant([])),
     }),
     fc.record({
-      kind: fc.constantFrom('header', 'cookie', 'query'),
+      kind: fc.constantFrom('header', 'cookie', 'query', 'claim'),
       name,
       isPresent: fc.constant(false),
       tests: fc.constant([]),
@@ -110,6 +111,10 @@ const request: fc.Arbitrary<PlainRequest> = fc.record({
   header: values,
   cookie: values,
   query: values,
+  claims: fc.option(
+    fc.dictionary(name, fc.array(word, { maxLength: 2 }), { noNullPrototype: true }),
+    { freq: 4 },
+  ),
 })
 
 function sentAs({
@@ -119,6 +124,7 @@ function sentAs({
   header,
   cookie,
   query,
+  claims,
 }: PlainRequest): SentRequest {
   const cookies = Object.entries(cookie).map(([key, value]) => `${key}=${utf8(value)}`)
   const search = new URLSearchParams(query).toString()
@@ -129,6 +135,7 @@ function sentAs({
     lines: [
       ...Object.entries(header).map(([key, value]) => `${key}: ${utf8(value)}`),
       ...(cookies.length === 0 ? [] : [`Cookie: ${cookies.join('; ')}`]),
+      `Authorization: Bearer ${claims === null ? 'forged' : unsigned(claims)}`,
     ],
   }
 }
