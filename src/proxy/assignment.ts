@@ -133,12 +133,28 @@ export class Assignment implements Choice {
     this.#tableVersion = table.version
     const route = table.byName.get(this.route.name)
     if (route === undefined) return false
+    const kept = this.#keptIn(route)
     this.route = route
     // What else the rules said cannot be asked again, since the request is gone; that a flag is off can.
     const flag = this.#decidedBy
     if (flag !== null && table.flags.isOff(flag.provider, flag.key)) this.decided = STABLE
-    this.variant = this.#hasFallenBack ? route.variants[0]! : chooseVariant(route, this, random)
+    this.variant = this.#hasFallenBack
+      ? route.variants[0]!
+      : (kept ?? chooseVariant(route, this, random))
     return true
+  }
+
+  /**
+   * The coin is not tossed again while its side has traffic in the same rollout: else every new table would take what waits
+   * for a connection from the evidence, and of the canary's nearly all.
+   */
+  #keptIn({ variants, seed }: CompiledRoute): CompiledVariant | null {
+    // Where there was one variant, no coin has been tossed.
+    if (this.isForced || this.route.variants.length === 1 || seed !== this.route.seed) return null
+    const { name } = this.variant
+    const [stable, ...others] = variants
+    if (stable!.name === name) return stable!
+    return others.find((variant) => variant.name === name && variant.weightBp > 0) ?? null
   }
 
   /** Returns null where the route mints none. */

@@ -40,7 +40,6 @@ const FIRST_ENTRIES = 2 ** 10
 const CELL_BITS = 12
 const START_MASK = 0xfffff
 const RESULT_BITS = 3
-const MAX_AGE_US = 2 ** (32 - RESULT_BITS) - 1
 
 /** Returned for a request that is not followed. */
 export const NO_TICKET = -1
@@ -86,11 +85,13 @@ export class SettlementRing {
     return this.#head++
   }
 
-  /** What is known now, `ageUs` after assignment; a later call before the request is settled takes its place. */
+  /**
+   * What is known now, `ageUs` after assignment; a later call takes its place. What is known only beyond the age counts for
+   * nothing, also where the sweep is late: how it turned out then would be that of another age.
+   */
   note(ticket: number, result: Result, ageUs: number): void {
-    if (ticket < this.#tail) return
-    this.#results[ticket & this.#mask] =
-      ((ageUs < MAX_AGE_US ? ageUs : MAX_AGE_US) << RESULT_BITS) | result
+    if (ticket < this.#tail || ageUs > this.ageMs * 1000) return
+    this.#results[ticket & this.#mask] = (ageUs << RESULT_BITS) | result
   }
 
   /** Settles what has reached the age; to be called some times in each age. */
@@ -112,7 +113,7 @@ export class SettlementRing {
     if (result === VOID) return
     const words = this.#tally
     const ageUs = word >>> RESULT_BITS
-    const isAnswered = result !== 0 && ageUs <= this.ageMs * 1000
+    const isAnswered = result !== 0
     words[cell + (isAnswered ? WORD_OF[result]! : SETTLED.unanswered)]!++
     if (isAnswered && result !== ABANDONED) words[cell + SETTLED.latency + binIndex(ageUs)]!++
     if (this.#units === null) return

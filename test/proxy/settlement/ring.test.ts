@@ -85,6 +85,18 @@ describe('a request', () => {
     expect([count('ok'), count('errors')]).toEqual([0, 1])
   })
 
+  test.for([ERROR, VOID] as const)(
+    'that broke off when it was of age is as it was then, however late the sweep: %i',
+    (late) => {
+      const { ring, count } = startRing()
+      const [answered, open] = [ring.open(0, 0, 0), ring.open(0, 0, 0)]
+      ring.note(answered, OK, 500)
+      for (const ticket of [answered, open]) ring.note(ticket, late, AGE_MS * 1000 + 1)
+      ring.sweep(AGE_MS + 40)
+      expect([count('ok'), count('errors'), count('unanswered')]).toEqual([1, 0, 1])
+    },
+  )
+
   test('that says nothing about its variant is not counted', () => {
     const { ring, words } = startRing()
     ring.note(ring.open(0, 0, 0), VOID, 500)
