@@ -15,7 +15,7 @@ test.for(FAULTS)(
       rate: 150,
       threads: 1,
       latencyMs: 5,
-      upstreamEntries: ['outlier: { baseEjection: 2s, maxEjection: 4s }'],
+      upstreamEntries: ['outlier: { baseEjection: 1s, maxEjection: 2s }'],
       calmMs: 2_000,
       faultMs: 6_000,
       readmitMs: 40_000,
