@@ -5,7 +5,6 @@
  * that of the checks themselves.
  */
 
-import { countToFail } from './binomial.ts'
 import type { Criterion } from './criteria.ts'
 import { duration, plural } from './decide.ts'
 import { stableCountNeeded } from './relative.ts'
@@ -66,12 +65,17 @@ function canaryNeeds(
   const ownCount = minimumSample(limitRatio, failAlpha)
   const toPass = isRelative ? Math.max(minCount ?? 0, ownCount) : (minCount ?? ownCount)
   // With fewer even nothing but bad outcomes could be luck.
-  let toFail = 1
-  while (toFail < toPass && countToFail(toFail, limitRatio, failAlpha) > toFail) toFail++
+  const toFail = leastToFail(limitRatio, failAlpha)
   const passes = `it takes ${toPass} to pass`
   return toFail < toPass
     ? { count: toFail, why: `${passes} and at least ${toFail} to fail` }
     : { count: toPass, why: passes }
+}
+
+/** The least count of nothing but bad outcomes that is no luck: `ratio ^ count <= alpha`; Infinity where all is. */
+function leastToFail(ratio: number, alpha: number): number {
+  if (ratio >= 1) return Infinity
+  return ratio <= 0 ? 1 : Math.max(1, Math.ceil(Math.log(alpha) / Math.log(ratio)))
 }
 
 function holds(perSecond: number, windowMs: number): number {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { countToFail } from '../../src/analyzer/binomial.ts'
 import { parseCriteria } from '../../src/analyzer/criteria.ts'
 import { type ExpectedTraffic, whyNeverDecided } from '../../src/analyzer/decidable.ts'
 
@@ -66,4 +67,25 @@ test.for([
 
 test('as many requests as were asked for are enough to pass', () => {
   expect(why('error_rate<50%', { canaryPerSecond: 0.05, minCount: 3 })).toBeNull()
+})
+
+test.for([
+  'error_rate<=100%',
+  'error_rate<99.9999999%',
+  'latency_p0.0001<1s',
+  'error_rate<stable*1.5+100%',
+])('%s is told at once, whatever sample is asked for', (text) => {
+  expect(why(text, { canaryPerSecond: 0.02, minCount: 1_000_000_000 })).toContain(
+    'it takes 1000000000 to pass',
+  )
+})
+
+test('as many failures as it takes are told to the last one', () => {
+  for (let percent = 1; percent < 100; percent++) {
+    const alpha = 1.7e-4
+    let count = 1
+    while (countToFail(count, percent / 100, alpha) > count) count++
+    const found = why(`error_rate<${percent}%`, { canaryPerSecond: 0, minCount: 10_000 })
+    expect(found).toContain(`at least ${count} to fail`)
+  }
 })
