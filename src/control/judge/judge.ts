@@ -77,6 +77,8 @@ export class Judge {
   readonly #options: JudgeOptions
   readonly #dockets = new Map<string, Docket>()
   readonly #figures = new Figures()
+  /** Whether evidence of rollouts that ended with an earlier process is forgotten. */
+  #hasLookedBack = false
 
   constructor(options: JudgeOptions) {
     this.#options = options
@@ -207,7 +209,9 @@ export class Judge {
 
   #forget(running: readonly RunningRollout[]): void {
     const ids = new Set(running.map(({ id }) => id))
-    for (const id of this.#dockets.keys()) {
+    const earlier = this.#hasLookedBack ? [] : this.#options.kept.keys()
+    this.#hasLookedBack = true
+    for (const id of [...this.#dockets.keys(), ...earlier]) {
       if (ids.has(id)) continue
       this.#close(id)
       this.#options.keep(id, null)

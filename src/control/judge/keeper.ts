@@ -27,6 +27,8 @@ export class Keeper {
   readonly #log: Log
   readonly #kept: ReadonlyMap<string, string>
   readonly #unsaved = new Map<string, string | null>()
+  /** What could not be saved, for the next time: some of it is told only once. */
+  #failed: ReadonlyMap<string, string | null> = new Map()
   #isFailing = false
   #saving: Promise<void> = Promise.resolve()
   #isSaving = false
@@ -77,7 +79,8 @@ export class Keeper {
   }
 
   async #save(): Promise<void> {
-    const bodies = new Map(this.#unsaved)
+    const bodies = new Map([...this.#failed, ...this.#unsaved])
+    this.#failed = new Map()
     this.#unsaved.clear()
     this.#isSaving = true
     try {
@@ -86,6 +89,7 @@ export class Keeper {
     } catch (error) {
       if (!this.#isFailing) this.#log.warn('Evidence is not kept', { error })
       this.#isFailing = true
+      this.#failed = bodies
     } finally {
       this.#isSaving = false
     }

@@ -183,6 +183,18 @@ test('when its route becomes sticky, a rollout is judged anew, by units', () => 
   expect(evidence.checks[0]!.parts[0]!.totals.canaryBadCount).toBe(0)
 })
 
+test('evidence of a rollout that ended as the process did is forgotten by the next one', () => {
+  const kept = JSON.parse('{"attempt":1,"ageMs":1000,"units":"","saved":{}}')
+  const rollout = running()
+  const { judge, saved, publish } = start(new Map([['ended-1', kept]]))
+  publish(rollout)
+  judge.tick([rollout])
+  expect([...saved]).toEqual([['ended-1', null]])
+  saved.clear()
+  judge.tick([rollout])
+  expect(saved.size).toBe(0)
+})
+
 test('kept evidence that does not fit is left, and said so', () => {
   const broken = JSON.parse('{"attempt":1,"ageMs":1000,"units":[],"saved":{"guard":{"checks":[]}}}')
   const { judge, warnings, publish } = start(new Map([['shop-1', broken]]))

@@ -80,3 +80,21 @@ test('a store that fails is told of once, and what comes later is kept', async (
   await keeper.close()
   expect(memory.bodies.get('metrics/shop-1')).toBe('{"version":1,"count":3}')
 })
+
+test('what could not be kept is kept with what comes next, unless that is newer', async () => {
+  const memory = new Memory({ 'alarms/ended': '{"version":1,"count":0}' })
+  const keeper = await memory.open()
+  const alarms = keeper.shelf<Kept>('alarms', isVersion1)
+  memory.isFailing = true
+  alarms.keep('ended', null)
+  alarms.keep('shop-1', { version: 1, count: 1 })
+  alarms.keep('shop-2', { version: 1, count: 1 })
+  await keeper.close()
+  memory.isFailing = false
+  alarms.keep('shop-2', { version: 1, count: 2 })
+  await keeper.close()
+  expect([...memory.bodies]).toEqual([
+    ['alarms/shop-1', '{"version":1,"count":1}'],
+    ['alarms/shop-2', '{"version":1,"count":2}'],
+  ])
+})
