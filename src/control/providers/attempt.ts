@@ -2,6 +2,7 @@
  * The runs of one attempt of a rollout: its metrics, what they demand, and the form in which they are kept.
  */
 
+import { createHash } from 'node:crypto'
 import type { MeasureState } from '../../analyzer/measure/measure.ts'
 import type { MetricEntry } from '../config/schema-metric.ts'
 import { type DemandReplay, keptReplay } from './replay.ts'
@@ -40,7 +41,7 @@ export interface Attempt {
 export interface KeptRuns {
   readonly version: 1
   readonly attempt: number
-  /** `entry`: as the configuration had it, as text. */
+  /** `entry`: what the metric of the configuration is known by again; its text can hold secrets, which are not for a store. */
   readonly runs: readonly (KeptRun & { readonly name: string; readonly entry: string })[]
 }
 
@@ -50,7 +51,7 @@ export type KeptRun = Pick<Run, 'demand' | 'isStarved'> & { readonly state: Meas
 export function keptRunsOf({ runs }: Attempt): KeptRuns['runs'] {
   return [...runs].map(([name, { entry, run, demand, isStarved }]) => ({
     name,
-    entry: textOf(entry),
+    entry: fingerprintOf(entry),
     state: run.state,
     demand,
     isStarved,
@@ -62,7 +63,7 @@ export function replayOf({ entry: { plan, conditions }, run: { last } }: Run): D
   return last === null ? null : keptReplay({ kind: 'metric', plan, conditions, ...last })
 }
 
-/** What two entries are told apart by. */
-export function textOf(value: unknown): string {
-  return JSON.stringify(value)
+/** What two metrics of the configuration are told apart by. */
+export function fingerprintOf(entry: MetricEntry): string {
+  return createHash('sha256').update(JSON.stringify(entry)).digest('base64url')
 }

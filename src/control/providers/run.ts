@@ -67,7 +67,7 @@ export class MetricRun {
     return standingOf(this.#options.plan, this.#state)
   }
 
-  /** What the state was reached by last; null before the first measurement of this process. */
+  /** What the state is being reached by; null but while news of a measurement is told. */
   get last(): LastRead | null {
     return this.#last
   }
@@ -112,6 +112,8 @@ export class MetricRun {
     const read = { type: 'read', atMs: this.#options.clock.nowMs(), sequence, reading } as const
     this.#last = { before, read, ...(result !== undefined && { result }) }
     this.#step(read)
+    // The answer may be large, and who needed it has heard of it.
+    this.#last = null
     if (this.#state !== before) this.#options.onReading?.(reading)
   }
 

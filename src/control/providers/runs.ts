@@ -18,12 +18,12 @@ import type { RunningRollout } from '../rollout/book.ts'
 import {
   type Attempt,
   type Demand,
+  fingerprintOf,
   type KeptRun,
   type KeptRuns,
   keptRunsOf,
   replayOf,
   type Run,
-  textOf,
 } from './attempt.ts'
 import { type MetricFigures, ReadingCounts } from './figures.ts'
 import { Providers } from './providers.ts'
@@ -139,7 +139,8 @@ export class MetricRuns {
     attempt.runs.clear()
     for (const entry of this.#analysis.metrics) {
       const { name } = entry.plan
-      const same = earlier.find((one) => one.name === name && one.entry === textOf(entry))
+      const fingerprint = fingerprintOf(entry)
+      const same = earlier.find((one) => one.name === name && one.entry === fingerprint)
       attempt.runs.set(name, this.#open(attempt, entry, same ?? null))
     }
   }
@@ -222,7 +223,7 @@ export class MetricRuns {
     if (analysis === before) return
     this.#analysis = analysis
     this.#counts.keepOnly(new Set(analysis.metrics.map(({ plan }) => plan.name)))
-    if (textOf(analysisOf(analysis)) === textOf(analysisOf(before))) return
+    if (textOf(analysis) === textOf(before)) return
     const providers = this.#providers
     this.#providers = new Providers(analysis.servers, this.#options.pushed)
     for (const attempt of this.#attempts.values()) {
@@ -261,6 +262,7 @@ export class MetricRuns {
   }
 }
 
-function analysisOf({ servers, metrics }: AnalysisConfig): unknown {
-  return { servers: [...servers], metrics }
+/** What a change is seen by. */
+function textOf({ servers, metrics }: AnalysisConfig): string {
+  return JSON.stringify({ servers: [...servers], metrics })
 }

@@ -203,6 +203,16 @@ describe('a provider', () => {
 })
 
 describe('after a restart', () => {
+  test('nothing of how the metric is asked is in the store', async () => {
+    const bench = new Bench({ metrics: [{ ...PUSHED, successCondition: 'result[-1] > 4711' }] })
+    bench.push(90)
+    await bench.measure(ROLLOUT, 0)
+    bench.runs.tick([ROLLOUT])
+    const kept = bench.kept.get('shop-1')
+    expect(kept?.runs).toMatchObject([{ name: 'conversion', state: { failureCount: 1 } }])
+    expect(kept?.runs.map(({ entry }) => entry)).toEqual([expect.stringMatching(/^[\w-]{43}$/)])
+  })
+
   const metrics = [{ ...PUSHED, failureLimit: 1 }]
 
   /** Has failed once, and is allowed to. */
