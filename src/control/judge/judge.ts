@@ -182,7 +182,8 @@ export class Judge {
       attempt,
       isSticky: isSticky(route),
       isCompared: rollout.plan.guard.coin,
-      ticksUnsaved: 0,
+      // Those that begin at once, as after a restart, are not all kept in one tick.
+      ticksUnsaved: this.#dockets.size % SAVE_TICKS,
       case: this.#caseOf(rollout, earlier?.attempt === attempt ? earlier.saved : undefined),
     }
     this.#dockets.set(id, docket)

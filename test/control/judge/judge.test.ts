@@ -183,6 +183,18 @@ test('when its route becomes sticky, a rollout is judged anew, by units', () => 
   expect(evidence.checks[0]!.parts[0]!.totals.canaryBadCount).toBe(0)
 })
 
+test('what begins at once is kept in turn', () => {
+  const { judge, saved, publish } = start()
+  const rollouts = Array.from({ length: 50 }, (_, n) => running({ id: `shop-${n}` }))
+  for (const rollout of rollouts) publish(rollout)
+  const counts = Array.from({ length: 20 }, () => {
+    saved.clear()
+    judge.tick(rollouts)
+    return saved.size
+  })
+  expect(counts).toEqual(Array.from({ length: 20 }, () => 5))
+})
+
 test('evidence of a rollout that ended as the process did is forgotten by the next one', () => {
   const kept = JSON.parse('{"attempt":1,"ageMs":1000,"units":"","saved":{}}')
   const rollout = running()
