@@ -10,7 +10,7 @@ export interface Sample {
   /** Port of the endpoint that answered; null: none did. */
   readonly servedBy: number | null
   readonly latencyMs: number
-  /** Why there was no answer; null: there was one. */
+  /** Why there was no answer, or why Sluice gave its own; null: all is well. */
   readonly fault: string | null
 }
 
@@ -67,7 +67,8 @@ export class Load {
       await body.dump()
       const servedBy = Number(headers['x-served-by']) || null
       const latencyMs = performance.now() - atMs
-      this.samples.push({ atMs, status: statusCode, servedBy, latencyMs, fault: null })
+      const fault = headers['proxy-status']?.toString() ?? null
+      this.samples.push({ atMs, status: statusCode, servedBy, latencyMs, fault })
     } catch (error) {
       const fault = error instanceof Error ? error.message : String(error)
       const latencyMs = performance.now() - atMs

@@ -63,7 +63,9 @@ function cells(trial: Trial): readonly string[] {
 function misses({ errors, ejectedAfterMs, readmittedAfterMs, unevenRatio }: Trial): string[] {
   const [first] = errors
   return [
-    first === undefined ? '' : `errors at clients, the first one ${first.status ?? first.fault}`,
+    first === undefined
+      ? ''
+      : `errors at clients, the first: ${first.status ?? 'none'} ${first.fault}`,
     ejectedAfterMs !== null && ejectedAfterMs <= EJECT_MS ? '' : 'not ejected within 2 s',
     readmittedAfterMs === null ? 'not readmitted' : '',
     unevenRatio <= UNEVEN_LIMIT ? '' : 'others more than 15 % off even',
