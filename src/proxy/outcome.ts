@@ -148,7 +148,9 @@ export class Outcome {
     this.#tally[this.#series + SERIES.hedgesWon]!++
   }
 
+  /** Where nothing was sent before, nothing is sent again. */
   countRetry(): void {
+    if (this.#counted === null) return
     this.#retryCount++
     this.#tally[this.#series + SERIES.retries]!++
   }

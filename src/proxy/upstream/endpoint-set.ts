@@ -86,6 +86,7 @@ export class EndpointSet {
       if (!isUnhealthy) endpoint.warm(this.nowMs, { isReadmitted: false })
       this.changeCount++
     }
+    for (const endpoint of this.#byId.values()) if (endpoint.isUnhealthy) endpoint.leave()
   }
 
   /** A turn of 250 ms is over: ejects and readmits. */

@@ -185,10 +185,16 @@ export class Endpoint {
   /** It gets no more requests for a while. Where it answers nothing, those that can be sent elsewhere do not wait for it. */
   eject(standing: Standing): void {
     this.standing = standing
-    this.#set.changeCount++
+    this.leave()
     if (standing.ejection?.reason !== 'silence') return
     this.sessions.abandon()
     for (const connection of this.connections) connection.abandon()
+  }
+
+  /** It is not fit any more: nobody new comes, and those that wait for a connection go elsewhere. */
+  leave(): void {
+    this.#set.changeCount++
+    this.#queue.sendAway()
   }
 
   /** Whether there is something to tell that was not told. */

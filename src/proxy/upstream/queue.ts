@@ -7,7 +7,13 @@
 
 import type { ThreadContext } from '../context.ts'
 import type { Endpoint } from './endpoint.ts'
-import { NEVER, type OutgoingRequest, type Upstream, type UpstreamUser } from './upstream.ts'
+import {
+  ALWAYS,
+  NEVER,
+  type OutgoingRequest,
+  type Upstream,
+  type UpstreamUser,
+} from './upstream.ts'
 
 /** Gives a place now, or null. */
 type Open = (context: ThreadContext, user: UpstreamUser) => Upstream | null
@@ -48,10 +54,15 @@ export class EndpointQueue {
     })
   }
 
+  /** Nobody is to wait here any more: all choose again. */
+  sendAway(): void {
+    for (const place of this.#waiting.splice(0)) place.fail(ALWAYS)
+  }
+
   /** Fails those that have waited as long as a connection may take to be made. */
   expire(nowMs: number): void {
     const due = this.#waiting.filter((place) => place.isDue(nowMs))
-    for (const place of due) place.expire()
+    for (const place of due) place.fail(NEVER)
   }
 }
 
@@ -111,9 +122,15 @@ class QueuedUpstream implements Upstream {
     return nowMs - this.#sinceMs >= this.#context.table.timeouts.connectMs
   }
 
-  expire(): void {
+  /** `retry`: see `UpstreamUser.onUpstreamFailure`. */
+  fail(retry: number): void {
     this.#queue.remove(this)
-    this.#user.onUpstreamFailure('overflow', NEVER)
+    try {
+      this.#user.onUpstreamFailure('overflow', retry)
+    } catch (error) {
+      this.#context.report(error)
+      this.#user.onUpstreamFailure('internal', NEVER)
+    }
   }
 
   sendHead(request: OutgoingRequest): void {

@@ -77,6 +77,25 @@ test('it waits no longer than a connection may take to be made', async () => {
   await expect(first.answer).resolves.toMatchObject({ status: 200 })
 })
 
+test('it goes elsewhere when its endpoint is out', async () => {
+  const upstreams = [await startUpstream(() => undefined), await startUpstream(() => undefined)]
+  const limits = { ...NO_LIMITS, connections: 2, pendingRequests: 8 }
+  const stable = upstreams.map(({ port }) => port)
+  const proxy = await startProxy({ stable, upstream: { limits } })
+  const busy = [await ask(proxy, '/1'), await ask(proxy, '/2')]
+  const [left, right] = await Promise.all(upstreams.map((upstream) => upstream.request(0)))
+  const waiting = []
+  for (const path of ['/3', '/4', '/5', '/6']) waiting.push(await ask(proxy, path))
+  await proxy.sweeps(1)
+  for (const upstream of upstreams) upstream.script = answerOk
+  proxy.server.setUnhealthy([`http1://127.0.0.1:${stable[0]}`])
+  right!.answer(200, 'ok')
+  for (const { answer } of waiting) await expect(answer).resolves.toMatchObject({ status: 200 })
+  expect(upstreams.map(({ requests }) => requests.length)).toEqual([1, 5])
+  left!.answer(200, 'ok')
+  await Promise.all(busy.map(({ answer }) => answer))
+})
+
 test('who leaves waits no more', async () => {
   const { upstream, proxy } = await start({ connections: 1, pendingRequests: 1 })
   const first = await ask(proxy, '/1')
