@@ -42,6 +42,9 @@ export type CheckConfig = RelativeCheckConfig | SloCheckConfig | LatencyCheckCon
 /** Names a check; each is there at most once. */
 export type CheckName = CheckConfig['type']
 
+/** Other actions than the checks have. */
+export type GuardActions = Readonly<Partial<Record<CheckName, Action>>>
+
 export interface GuardConfig {
   /** Bound on the probability that a healthy rollout is ever acted on, above 0, at most 0.1. */
   readonly alpha: number
@@ -88,6 +91,15 @@ const STICKY_RHO = 1.5
 /** The tolerance that is really bet on: sticky units have no added share, because their good outcomes do not count. */
 export function effectiveTolerance(tolerance: Tolerance, isSticky: boolean): Tolerance {
   return isSticky ? { rho: Math.max(STICKY_RHO, tolerance.rho), delta: 0 } : tolerance
+}
+
+/** Returns the guard with other actions for some of its checks. */
+export function withActions(config: GuardConfig, actions: GuardActions): GuardConfig {
+  const checks = config.checks.map((check) => ({
+    ...check,
+    action: actions[check.type] ?? check.action,
+  }))
+  return { ...config, checks }
 }
 
 /** Throws a RangeError that names the first value out of its range. */

@@ -12,6 +12,16 @@ const DECIDERS = [...CHECK_NAMES, 'ratio'] as const
 const log10 = z.number().meta({ description: 'Decimal logarithm: 3 is a thousand to one' })
 const Side = z.object({ count, bad: count })
 
+const instead = z.enum(ACTIONS).exactOptional()
+
+/** One action for each check of the guard that shall not take the canary back. */
+export const GuardActionsBody = z
+  .strictObject({ failed: instead, latency: instead, slo: instead, clientErrors: instead })
+  .meta({
+    description:
+      'What is done about each check of the comparison that fails: `abort` (the default), `pause` or `warn`, which says so in the log',
+  })
+
 export const DecisionView = z
   .object({
     action: z.enum(ACTIONS),

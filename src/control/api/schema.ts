@@ -8,7 +8,7 @@
  */
 
 import { z } from 'zod'
-import { DecisionView, EvidenceSummary, EvidenceView } from './evidence-view.ts'
+import { DecisionView, EvidenceSummary, EvidenceView, GuardActionsBody } from './evidence-view.ts'
 import { WINDOW_NAMES } from '../series.ts'
 
 export const PHASES = [
@@ -108,6 +108,7 @@ export const RolloutView = z
       steps: z.array(StepView),
       guard: z.object({
         coin: z.boolean().meta({ description: 'Whether the canary is compared with stable' }),
+        actions: GuardActionsBody.exactOptional(),
         successCriteria: z.string().meta({ description: 'Beside that; empty: none' }),
         window: z.string(),
         interval: z.string(),

@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod'
+import { GuardActionsBody } from './evidence-view.ts'
 import { STEP_LIMIT, type StepInput } from '../rollout/plan.ts'
 
 /**
@@ -71,6 +72,7 @@ const Guard = z
       .boolean()
       .optional()
       .meta({ description: 'Whether the canary is compared with stable; default true' }),
+    actions: GuardActionsBody.optional(),
     successCriteria: z.string().optional().meta({
       description: 'Such as `error_rate<1%, latency_p95<2s`, judged beside the comparison',
     }),

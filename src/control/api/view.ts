@@ -161,6 +161,7 @@ function viewPlan(plan: Plan): RolloutView['plan'] {
     }),
     guard: {
       coin: guard.coin,
+      ...(guard.actions !== undefined && { actions: guard.actions }),
       successCriteria: guard.successCriteria,
       window: formatDuration(guard.windowMs),
       interval: formatDuration(guard.intervalMs),

@@ -188,9 +188,12 @@ function facts(
   return rows
 }
 
-function guardLine({ coin, successCriteria, window }: RolloutView['plan']['guard']): string {
+function guardLine(guard: RolloutView['plan']['guard']): string {
+  const { coin, actions = {}, successCriteria, window } = guard
+  const others = Object.entries(actions).filter(([, action]) => action !== 'abort')
   const parts = [
     ...(coin ? ['compared with stable'] : []),
+    ...others.map(([check, action]) => `${check}: ${action}`),
     ...(successCriteria === '' ? [] : [`${successCriteria} over ${window}`]),
   ]
   return parts.length === 0 ? 'off' : parts.join(', ')

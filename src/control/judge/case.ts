@@ -5,7 +5,12 @@
  */
 
 import { explain } from '../../analyzer/guard/sentence.ts'
-import { type GuardConfig, STANDARD_GUARD } from '../../analyzer/guard/config.ts'
+import {
+  type GuardActions,
+  type GuardConfig,
+  STANDARD_GUARD,
+  withActions,
+} from '../../analyzer/guard/config.ts'
 import type { EpochCounts, TickCounts, VariantOutcomes } from '../../analyzer/guard/counts.ts'
 import { type Decision, type GuardEvidence, log10 } from '../../analyzer/guard/evidence.ts'
 import {
@@ -51,6 +56,7 @@ export interface SavedCase {
 export interface CaseOptions {
   readonly plan: GuardPlan
   readonly isSticky: boolean
+  readonly actions?: GuardActions | undefined
   /** Stable's thresholds from before the attempt. */
   readonly thresholds: readonly (LatencyThreshold | null)[]
   readonly segments: readonly Uint32Array[]
@@ -99,7 +105,7 @@ export class Case {
   constructor(options: CaseOptions) {
     const { saved } = options
     this.#options = options
-    this.#config = guardOf(options.isSticky)
+    this.#config = withActions(guardOf(options.isSticky), options.actions ?? {})
     this.#guard = createGuard(this.#config, options.plan, saved?.guard)
     this.#from = this.#guard.save()
     this.#decision = this.#from.decision

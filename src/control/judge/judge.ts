@@ -152,6 +152,9 @@ export class Judge {
     })
     if (docket.isCompared) {
       this.#figures.add(rollout.route, { stableCount, canaryCount, decision }, one)
+      if (one.decision !== decision && one.decision?.action === 'warn') {
+        log.warn(`${rollout.id}: ${one.sentence()}`)
+      }
     }
     settlements.setUnitLimits(docket, one.unitLimitsUs)
     if (++docket.ticksUnsaved < SAVE_TICKS) return
@@ -196,6 +199,7 @@ export class Judge {
     const options = {
       plan: guardPlan(rollout),
       isSticky: isSticky(rollout.route),
+      actions: rollout.plan.guard.actions,
       thresholds: thresholds(rollout.route),
       segments,
     }

@@ -2,6 +2,7 @@
  * The guard as people write it, checked and with its defaults filled in.
  */
 
+import type { GuardActions } from '../../analyzer/guard/config.ts'
 import { CriteriaError, parseCriteria } from '../../analyzer/criteria.ts'
 import { CodedError } from '../coded-error.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
@@ -11,6 +12,8 @@ import type { GuardPlan } from './state.ts'
 export interface GuardInput {
   /** Whether the canary is compared with stable; default true. */
   readonly coin?: boolean | undefined
+  /** What is done about checks of the comparison that fail; default: abort. */
+  readonly actions?: GuardActions | undefined
   /** Such as `error_rate<1%,latency_p95<2s`. */
   readonly successCriteria?: string | undefined
   readonly window?: string | undefined
@@ -53,6 +56,7 @@ export function readGuard(input: GuardInput, faults: Fault[]): GuardPlan {
       input.consecutiveFailureLimit ?? DEFAULT_GUARD.consecutiveFailureLimit,
       faults,
     ),
+    ...readActions(input, faults),
     failureLimit:
       input.failureLimit === undefined || input.failureLimit === null
         ? DEFAULT_GUARD.failureLimit
@@ -65,6 +69,15 @@ export function readGuard(input: GuardInput, faults: Fault[]): GuardPlan {
     faults.push({ pointer: '/guard/interval', detail })
   }
   return guard
+}
+
+function readActions({ coin, actions }: GuardInput, faults: Fault[]): Pick<GuardPlan, 'actions'> {
+  if (actions === undefined) return {}
+  if (coin === false) {
+    const detail = 'actions are those of the comparison with stable, which coin: false turns off'
+    faults.push({ pointer: '/guard/actions', detail })
+  }
+  return { actions }
 }
 
 function readCriteria(text: string | undefined, faults: Fault[]): string {

@@ -2,6 +2,7 @@
  * The words of the rollout machine: plan, state, event, effect. All plain data, all stored as JSON.
  */
 
+import type { GuardActions } from '../../analyzer/guard/config.ts'
 import type { GuardEvidence } from '../../analyzer/guard/evidence.ts'
 import type { DemandReplay } from '../providers/replay.ts'
 import type { DecisionRecord } from '../../analyzer/guard/guard.ts'
@@ -26,6 +27,8 @@ export type Step =
 export interface GuardPlan {
   /** Whether the canary is compared with stable all the time, see `analyzer/guard/`. */
   readonly coin: boolean
+  /** What is done about checks of the comparison that fail; who is not in it takes the canary back. */
+  readonly actions?: GuardActions
   /** Beside that, as the user wrote them: `error_rate<1%, latency_p95<2s`; parsed by `analyzer/criteria.ts`. Empty: none. */
   readonly successCriteria: string
   /** Length of the rolling window that is judged, never reaching back before the step began. */

@@ -31,6 +31,13 @@ test('a started rollout is answered 201 with its place and its tag', async () =>
   expect((await ask('GET', String(headers['location']))).json).toEqual(started)
 })
 
+test('a guard may do something else about a check than to abort', async () => {
+  const { ask } = await serve()
+  const guard = { actions: { latency: 'warn' } }
+  const { json } = await ask('POST', '/v1/rollouts', { body: { ...START, guard } })
+  expect(json.plan.guard).toMatchObject({ coin: true, ...guard })
+})
+
 test('empty criteria switch the guard off', async () => {
   const { ask } = await serve()
   const body = { ...START, guard: { successCriteria: '' } }
@@ -49,6 +56,21 @@ test.for<[what: string, body: unknown, errors: { pointer: string; detail: RegExp
     'a member of another type',
     { ...START, route: 7 },
     [{ pointer: '/route', detail: /^must be a string, but is 7$/ }],
+  ],
+  [
+    'an action of a check that there is not',
+    { ...START, guard: { actions: { latencies: 'warn' } } },
+    [
+      {
+        pointer: '/guard/actions/latencies',
+        detail: /^unknown key "latencies"; did you mean "latency"\?$/,
+      },
+    ],
+  ],
+  [
+    'an action that there is not',
+    { ...START, guard: { actions: { latency: 'wran' } } },
+    [{ pointer: '/guard/actions/latency', detail: /must be one of|did you mean "warn"/ }],
   ],
   [
     'a step with two keys',

@@ -56,6 +56,25 @@ test('a bad canary is ruled out, with the sentence and the evidence', () => {
   })
 })
 
+test.for([
+  ['warn', ['shop-1: The guard warns']],
+  ['pause', []],
+] as const)('where a check says %s, that is what is decided by it', ([action, said]) => {
+  const { words, judge, warnings, publish } = start()
+  const { plan, ...rest } = running()
+  const guard = { ...plan.guard, actions: { failed: action, slo: action } }
+  const rollout = running({ ...rest, plan: { ...plan, guard } })
+  const { stable, canary } = publish(rollout)
+  judge.tick([rollout])
+  for (let n = 0; n < 60; n++) {
+    words.settle(stable, 'ok', 19)
+    words.settle(canary, 'errors', 1)
+    judge.tick([rollout])
+  }
+  expect(judge.decision(rollout)?.decision).toMatchObject({ action })
+  expect(warnings.map((line) => line.split(':', 2).join(':'))).toEqual(said)
+})
+
 function firstCheck(judge: Judge, rollout: RunningRollout) {
   return judge.opinion(rollout)!.evidence.checks[0]
 }

@@ -54,6 +54,13 @@ test('a guard keeps what it says and takes the rest from the default', () => {
   })
 })
 
+test('a guard says what is done about a check, and about the others it is the default', () => {
+  const actions = { latency: 'warn', clientErrors: 'pause' } as const
+  expect(read([{ setWeight: 5 }], { actions })).toEqual({
+    plan: expect.objectContaining({ guard: { ...DEFAULT_GUARD, actions } }),
+  })
+})
+
 test.for(['', '  '])('criteria of "%s" switch the guard off', (successCriteria) => {
   expect(read([{ setWeight: 5 }], { successCriteria })).toMatchObject({
     plan: { guard: { successCriteria: '' } },
@@ -115,6 +122,11 @@ describe('a plan is refused', () => {
 
   test.for<{ guard: GuardInput; pointer: string; detail: RegExp }>([
     { guard: { window: '10ms' }, pointer: '/guard/window', detail: /is 10ms; it must be 1s to 1h/ },
+    {
+      guard: { coin: false, actions: { failed: 'warn' } },
+      pointer: '/guard/actions',
+      detail: /which coin: false turns off/,
+    },
     { guard: { window: 'long' }, pointer: '/guard/window', detail: /is not a duration/ },
     { guard: { interval: '5ms' }, pointer: '/guard/interval', detail: /must be 100ms to 1h/ },
     {
