@@ -120,6 +120,16 @@ export class Assignment implements Choice {
     return unit === null ? this.#context.random() * 2 ** 32 : murmur3(unit, this.route.seed)
   }
 
+  /** Whether the choice was made by the table in force. */
+  get isCurrent(): boolean {
+    return this.#tableVersion === this.#context.table.version
+  }
+
+  /** The request is sent: what stable has seen does not go to the canary any more. */
+  noteSent(): void {
+    this.#hasFallenBack ||= this.variant === this.route.variants[0]
+  }
+
   /** Stable takes over, whatever the coin said. */
   fallBack(): void {
     this.#hasFallenBack = true

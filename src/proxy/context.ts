@@ -43,6 +43,11 @@ export interface Tunnel {
   onTableChange(): void
 }
 
+/** A copy of a request that is on its way. */
+export interface Copy {
+  giveUp(): void
+}
+
 export class ThreadContext {
   readonly endpoints: EndpointSet = new EndpointSet()
   readonly budgets: RetryBudgets = new RetryBudgets()
@@ -73,7 +78,7 @@ export class ThreadContext {
   /** Requests that keep a connection to an upstream, or wait for one, while their bodies come. */
   openBodyCount = 0
   /** Copies of requests on their way, see `mirror.ts`. */
-  mirrorCount = 0
+  readonly copies: Set<Copy> = new Set()
   /** All that are open. */
   readonly tunnels: Set<Tunnel> = new Set()
   /** Reused by every connection: valid until the next parse. */

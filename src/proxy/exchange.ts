@@ -138,7 +138,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
   #awaitFlags(): void {
     const request = this.#requestCount
     this.#phase = CONNECTING
-    this.#deadline.arm(this.#context.table.timeouts.connectMs)
+    this.#deadline.arm(Infinity)
     this.#assignment.whenKnown(() => {
       if (request !== this.#requestCount || this.#phase !== CONNECTING) return
       try {
@@ -201,7 +201,10 @@ export class Exchange extends Outgoing implements HedgingOwner {
   onConnected(): void {
     const upstream = this.#upstream!
     this.#upstream = null
-    if (!this.#renewAssignment()) return this.#abandon(upstream)
+    if (!this.#assignment.renew()) {
+      this.#abandon(upstream)
+      return this.#answer(NO_ROUTE, { ending: 'noRoute' })
+    }
     if (this.#assignment.variant.upstream.endpoints.includes(upstream.endpoint)) {
       this.#upstream = upstream
       this.#send(upstream)
@@ -209,13 +212,19 @@ export class Exchange extends Outgoing implements HedgingOwner {
       this.#abandon(upstream)
       if (!this.#attempt(true)) return
     }
+    this.#moveBody()
+  }
+
+  /** What has gathered of the request goes on, and more of it may come. */
+  #moveBody(): void {
     this.flushUpstream()
-    if (this.takesBody) this.#downstream.resumeRequest()
+    if (this.takesBody && !this.#flow.isRequestPaused) this.#downstream.resumeRequest()
   }
 
   #send(upstream: Upstream): void {
     const { route, variant } = this.#assignment
     this.#outcome.start(route, variant, upstream.endpoint.id)
+    this.#assignment.noteSent()
     const { kept } = this.#attempts
     if (kept.isEmpty) upstream.sendHead(this)
     else this.#sendAgain(upstream)
@@ -223,11 +232,16 @@ export class Exchange extends Outgoing implements HedgingOwner {
     if (this.isRequestDone || this.#awaitsContinue) this.#awaitAnswer()
     else this.#deadline.armStall()
     if (route.mirror !== null) this.#copying.start(this, route)
-    if (this.#attempts.mayHedge && this.bodyKind === NO_BODY) this.#hedging.arm(route.hedgeMs!)
+    if (this.#attempts.mayHedge && this.#isShort) this.#hedging.arm(route.hedgeMs!)
+  }
+
+  /** Neither a body nor a tunnel: a head says all. */
+  get #isShort(): boolean {
+    return this.bodyKind === NO_BODY && !this.isUpgrade
   }
 
   secondEndpoint(): Endpoint | null {
-    return this.#phase === WAITING ? this.#attempts.second() : null
+    return this.#phase === WAITING && this.#assignment.isCurrent ? this.#attempts.second() : null
   }
 
   onHedge(): void {
@@ -235,7 +249,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
   }
 
   takesStatus(status: number): boolean {
-    return this.#assignment.variant.tries.setbacks[status] === 0
+    return this.#attempts.tries.setbacks[status] === 0
   }
 
   onHedgeAnswer(hedge: Hedge): void {
@@ -274,7 +288,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
 
   /** Where nobody else may be asked, this try has all the time there is. */
   #onNoAnswer(): void {
-    if (this.#tryElsewhere({ failure: 'responseTimeout', retryAfter: null })) return
+    if (this.#tryElsewhere({ failure: 'responseTimeout' })) return
     const leftMs = this.#answerByMs - this.#context.nowMs
     if (leftMs > 0) this.#deadline.arm(leftMs)
     else this.#failAndDrop('responseTimeout')
@@ -342,6 +356,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     this.#deadline.begin(Infinity, true)
     this.#deadline.armStall()
     this.#attempts.noteAnswer(head.status)
+    this.#hedging.cancel()
     this.#outcome.openTunnel()
     this.#context.tunnels.add(this)
     this.#downstream.sendSwitch(head, this.#extraLines(head))
@@ -352,7 +367,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
   onResponseHead(head: ResponseHead): void {
     if (this.isConnect && head.status < 300) return this.onRequestFault('notSwitched')
     this.#attempts.noteAnswer(head.status)
-    if (this.#assignment.variant.tries.setbacks[head.status] === 1 && this.#isNotLast(head)) return
+    if (this.#attempts.tries.setbacks[head.status] === 1 && this.#isNotLast(head)) return
     this.#hedging.cancel()
     this.#attempts.kept.drop()
     this.#phase = STREAMING
@@ -409,8 +424,9 @@ export class Exchange extends Outgoing implements HedgingOwner {
   onUpstreamFailure(reason: UpstreamFailure, retry: number): void {
     if (this.#phase === IDLE) return
     this.#upstream = null
-    if (!this.#isResent(retry)) return void this.#setBack(reason)
+    if (!this.#isResent(retry)) return void this.#setBack(reason, retry === ALWAYS)
     this.#mayResend = false
+    this.#flow.begin()
     this.#attempts.close(null)
     this.#outcome.countRetry()
     this.#goOn(false)
@@ -428,13 +444,12 @@ export class Exchange extends Outgoing implements HedgingOwner {
     if (!this.#renewAssignment() || !this.#attempt(mayReuse)) return
     // What comes of the body meanwhile has nowhere to go; `onConnected` goes on with it.
     if (this.#phase === CONNECTING && !this.isRequestDone) this.#downstream.pauseRequest()
-    this.flushUpstream()
-    if (this.takesBody) this.#downstream.resumeRequest()
+    this.#moveBody()
   }
 
   /** A try has failed: another one, or the end. Returns whether the request goes on. */
-  #setBack(reason: UpstreamFailure): boolean {
-    if (this.#tryElsewhere({ failure: reason, retryAfter: null })) return true
+  #setBack(reason: UpstreamFailure, isUnread = false): boolean {
+    if (this.#tryElsewhere({ failure: reason, isUnread })) return true
     return this.#fail(reason)
   }
 
@@ -444,6 +459,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     const hedge = this.#hedging.take()
     if (hedge !== null) {
       this.#attempts.close(setback.failure)
+      this.#outcome.noteSetback()
       this.#takeHedge(hedge)
       this.#awaitAnswer()
       return true
@@ -459,7 +475,8 @@ export class Exchange extends Outgoing implements HedgingOwner {
     if (next === ON_STABLE) {
       this.#outcome.fallBack(setback.failure, status)
       this.#assignment.fallBack()
-      this.#attempts.choice.avoid = null
+      this.#attempts.forgetEndpoint()
+      this.#mayResend = true
       this.#goOn(true)
     } else if (next === AGAIN) {
       this.#outcome.countRetry()
@@ -471,7 +488,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
 
   #backOff(): void {
     this.#phase = CONNECTING
-    this.#deadline.arm(this.#context.table.timeouts.connectMs)
+    this.#deadline.arm(Infinity)
     if (!this.isRequestDone) this.#downstream.pauseRequest()
     this.#attempts.wait(() => {
       try {
@@ -590,7 +607,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
   }
 
   #setBackAndDrop(reason: UpstreamFailure): void {
-    if (!this.#tryElsewhere({ failure: reason, retryAfter: null })) this.#failAndDrop(reason)
+    if (!this.#tryElsewhere({ failure: reason })) this.#failAndDrop(reason)
   }
 
   #failAndDrop(reason: UpstreamFailure): void {
@@ -672,6 +689,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     this.#phase = IDLE
     this.#deadline.clear()
     this.#copying.end()
+    this.#attempts.kept.drop()
     this.#attempts.cancelWait()
     this.#hedging.cancel()
   }

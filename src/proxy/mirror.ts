@@ -8,7 +8,8 @@
 import { binIndex } from '../analyzer/histogram.ts'
 import { CODE_COUNT, FIRST_CODE, METHODS, SERIES } from '../analyzer/tally.ts'
 import { KeptBody } from './attempt/kept-body.ts'
-import type { ThreadContext } from './context.ts'
+import { blameOf } from './attempt/policy.ts'
+import type { Copy, ThreadContext } from './context.ts'
 import {
   MIRROR_DROPS,
   type MirrorDrop,
@@ -22,7 +23,7 @@ import { methodIndex } from './method.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { CompiledErrors, CompiledMirror, CompiledRoute } from './table.ts'
 import type { AttemptResult, Endpoint } from './upstream/endpoint.ts'
-import type { Upstream, UpstreamUser } from './upstream/upstream.ts'
+import { NEVER, type Upstream, type UpstreamUser } from './upstream/upstream.ts'
 
 /** Copies of one thread at a time. */
 const MIRROR_LIMIT = 128
@@ -79,7 +80,7 @@ export class Copying {
 }
 
 /** One copy, from its decision to its end. */
-class MirroredRequest implements UpstreamUser {
+class MirroredRequest implements UpstreamUser, Copy {
   readonly method: string
   readonly target: string
   readonly lines: string
@@ -98,6 +99,7 @@ class MirroredRequest implements UpstreamUser {
   #startMs = 0
   #answerMs = 0
   #isOver = false
+  #isResent = false
   /** 0 while there is none; of the request itself, and of its copy. */
   #status = 0
   #latencyUs = 0
@@ -126,20 +128,39 @@ class MirroredRequest implements UpstreamUser {
     const { series, upstream } = this.#mirror
     const context = this.#context
     if (!this.body.isWhole) return this.#drop('bodyTooLarge')
-    if (context.mirrorCount >= MIRROR_LIMIT) return this.#drop('tooMany')
+    if (context.copies.size >= MIRROR_LIMIT) return this.#drop('tooMany')
     const endpoint = upstream.choose({ unitHash: () => context.random() * 2 ** 32, avoid: null })
     const place = endpoint?.open(context, this, true) ?? null
     if (place === null) return this.#drop('unavailable')
-    context.mirrorCount++
+    context.copies.add(this)
     context.tally[series + SERIES.started]!++
     this.#endpoint = endpoint
     this.#upstream = place
     this.#startMs = performance.now()
-    this.#timer = setTimeout(
-      () => this.#fail('responseTimeout'),
-      context.table.timeouts.responseHeadMs,
-    )
+    const limitMs = context.table.timeouts.responseHeadMs
+    this.#timer = setTimeout(() => this.#onTimeout(), limitMs)
     if (place.isConnected) this.onConnected()
+  }
+
+  /** An answer that goes on has said what it is; nobody reads the rest. */
+  #onTimeout(): void {
+    if (this.#copyStatus === 0) this.#fail('responseTimeout')
+    else this.giveUp()
+  }
+
+  /** It ends as what has come of it until now; without an answer it says nothing. */
+  giveUp(): void {
+    if (this.#copyStatus !== 0) return this.#finish()
+    if (!this.#leave()) return
+    const { tally } = this.#context
+    const { series } = this.#mirror
+    tally[series + SERIES.finished]!++
+    tally[series + SERIES.clientAborts]!++
+    this.#endpoint!.note('cancelled', (performance.now() - this.#startMs) * 1000)
+  }
+
+  #finish(): void {
+    this.#end(this.#errors.byStatus[this.#copyStatus] === 1, null)
   }
 
   #drop(reason: MirrorDrop): void {
@@ -186,16 +207,21 @@ class MirroredRequest implements UpstreamUser {
 
   onResponseEnd(): void {
     this.#upstream = null
-    this.#end(this.#errors.byStatus[this.#copyStatus] === 1, null)
+    this.#finish()
   }
 
   onReadEnd(): void {}
 
   onUpstreamDrain(): void {}
 
-  onUpstreamFailure(reason: UpstreamFailure): void {
+  onUpstreamFailure(reason: UpstreamFailure, retry: number): void {
     this.#upstream = null
-    this.#fail(reason)
+    if (retry === NEVER || this.#isResent) return this.#fail(reason)
+    // A connection that was kept had died, which is nobody's fault.
+    this.#isResent = true
+    this.#upstream = this.#endpoint!.open(this.#context, this, false)
+    if (this.#upstream === null) this.#fail(reason)
+    else if (this.#upstream.isConnected) this.onConnected()
   }
 
   #fail(reason: UpstreamFailure): void {
@@ -207,15 +233,21 @@ class MirroredRequest implements UpstreamUser {
   }
 
   #end(isError: boolean, failure: UpstreamFailure | null): void {
-    if (this.#isOver) return
+    if (!this.#leave()) return
+    this.#count(isError, failure)
+    this.#compare()
+  }
+
+  /** Returns whether it was still on its way. */
+  #leave(): boolean {
+    if (this.#isOver) return false
     this.#isOver = true
     clearTimeout(this.#timer ?? undefined)
     const upstream = this.#upstream
     this.#upstream = null
     upstream?.close()
-    this.#context.mirrorCount--
-    this.#count(isError, failure)
-    this.#compare()
+    this.#context.copies.delete(this)
+    return true
   }
 
   #count(isError: boolean, failure: UpstreamFailure | null): void {
@@ -233,9 +265,7 @@ class MirroredRequest implements UpstreamUser {
   }
 
   #result(failure: UpstreamFailure | null): AttemptResult {
-    if (failure === 'refused' || failure === 'connectTimeout') return 'connectFailure'
-    if (failure === 'responseTimeout') return 'timeout'
-    if (failure !== null) return 'reset'
+    if (failure !== null) return blameOf(failure)
     return this.#copyStatus >= 500 ? 'serverError' : 'ok'
   }
 

@@ -137,6 +137,7 @@ export class Outcome {
     this.#countFinished(true, failure)
     this.#tally[series + SERIES.fallbacks]!++
     this.#isRescue = true
+    this.#endpoint = null
     this.#status = 0
   }
 

@@ -234,6 +234,7 @@ export class ProxyServer implements ClientKeeper {
     if (this.#ticking !== null) clearInterval(this.#ticking)
     for (const listener of this.#listeners) listener.close()
     for (const client of this.#clients) client.destroy()
+    for (const copy of this.#context.copies) copy.giveUp()
     this.#context.endpoints.retain(new Set())
     this.#context.flags.close()
   }

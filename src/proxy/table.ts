@@ -40,6 +40,8 @@ export interface CompiledVariant {
   /** Header lines that tell the upstream what was chosen. */
   readonly lines: string
   readonly tries: Tries
+  /** Where the client has asked for the variant. */
+  readonly askedTries: Tries
 }
 
 export interface CompiledRoute {
@@ -210,7 +212,8 @@ function compileVariant(
     series: seriesOffset(variant.series),
     cell: variant.cell ?? NO_CELL,
     lines: `x-sluice-variant: ${variant.name}\r\n${rollout}`,
-    tries: compileTries(route, variant === route.variants[0]),
+    tries: compileTries(route, variant !== route.variants[0]),
+    askedTries: compileTries(route, false),
   }
 }
 

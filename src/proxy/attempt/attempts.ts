@@ -11,7 +11,14 @@ import { NO_BODY } from '../http1/framing.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { AttemptResult, Endpoint } from '../upstream/endpoint.ts'
 import { KeptBody } from './kept-body.ts'
-import { backoffMs, isWorthRepeating, mayAskSoon, mayTryAgain } from './policy.ts'
+import {
+  backoffMs,
+  blameOf,
+  isWorthRepeating,
+  mayAskSoon,
+  mayTryAgain,
+  type Tries,
+} from './policy.ts'
 
 /** What comes after a try that failed. */
 export const NOTHING = 0
@@ -24,8 +31,10 @@ export const ON_STABLE = 2
 export interface Setback {
   /** Null: answered. */
   readonly failure: UpstreamFailure | null
-  /** What the answer said of when to come again. */
-  readonly retryAfter: string | null
+  /** What the answer said of when to come again; left out: nothing. */
+  readonly retryAfter?: string | null
+  /** The upstream says that it has not begun to work on it; left out: it does not say so. */
+  readonly isUnread?: boolean
 }
 
 export class Attempts {
@@ -58,7 +67,7 @@ export class Attempts {
     this.#beginMs = this.#context.nowMs
     this.choice.avoid = null
     this.kept.begin(head.bodyKind !== NO_BODY && this.#isRepeatable)
-    retry.budget.deposit()
+    retry.budget.deposit(this.#context.nowMs)
   }
 
   /**
@@ -67,14 +76,19 @@ export class Attempts {
    */
   get isHopeless(): boolean {
     const { route, variant } = this.#assignment
-    if (!variant.tries.fallsBack || route.ring !== null || this.#isAskedFor) return false
+    if (!this.tries.fallsBack || route.ring !== null) return false
     return variant.upstream.isDown
   }
 
-  /** The client has named the variant: who asks for the canary wants to know what it says. */
-  get #isAskedFor(): boolean {
+  /** Of this request: who asks for the canary wants to know what it says, so that nothing is tried on stable. */
+  get tries(): Tries {
     const { forced, variant } = this.#assignment
-    return forced === variant.name
+    return forced === variant.name ? variant.askedTries : variant.tries
+  }
+
+  /** What follows is no second try there. */
+  forgetEndpoint(): void {
+    this.choice.avoid = null
   }
 
   /** A try begins there. */
@@ -119,14 +133,14 @@ export class Attempts {
   }
 
   /** What comes after this; `NOTHING`: the request ends so. */
-  after({ failure, retryAfter }: Setback): number {
+  after({ failure, retryAfter = null, isUnread = false }: Setback): number {
     const { nowMs, table } = this.#context
-    const { route, variant } = this.#assignment
-    const { retry } = route
+    const { retry } = this.#assignment.route
     if (!this.kept.isWhole) return NOTHING
     const mayBe = failure === null ? this.#isRepeatable : mayTryAgain(failure, this.#isRepeatable)
-    if (!mayBe || nowMs - this.#beginMs >= table.timeouts.responseHeadMs) return NOTHING
-    if (variant.tries.fallsBack && !this.#isAskedFor) return ON_STABLE
+    if (!(mayBe || isUnread) || nowMs - this.#beginMs >= table.timeouts.responseHeadMs)
+      return NOTHING
+    if (this.tries.fallsBack) return ON_STABLE
     if (this.#count >= retry.attempts || !mayAskSoon(retryAfter)) return NOTHING
     if (failure !== null && !isWorthRepeating(failure)) return NOTHING
     return retry.budget.withdraw(nowMs) ? AGAIN : NOTHING
@@ -134,9 +148,7 @@ export class Attempts {
 
   /** How long this try may go unanswered, milliseconds; `Infinity` where no other would follow. */
   get answerMs(): number {
-    return this.#isRepeatable && this.kept.isWhole
-      ? this.#assignment.variant.tries.answerMs
-      : Infinity
+    return this.#isRepeatable && this.kept.isWhole ? this.tries.answerMs : Infinity
   }
 
   /**
@@ -166,6 +178,7 @@ export class Attempts {
 
   /** Calls back when it is time for the next try. */
   wait(run: () => void): void {
+    this.cancelWait()
     const delayMs = backoffMs(this.#count++, this.#context.random)
     this.#timer = setTimeout(run, delayMs)
   }
@@ -175,34 +188,5 @@ export class Attempts {
     if (this.#timer === null) return
     clearTimeout(this.#timer)
     this.#timer = null
-  }
-}
-
-/** As the endpoint is to blame for it. */
-function blameOf(failure: UpstreamFailure): AttemptResult {
-  switch (failure) {
-    case 'refused':
-    case 'connectTimeout':
-    case 'dns':
-    case 'tls':
-    case 'certificate':
-      return 'connectFailure'
-    case 'reset':
-      return 'reset'
-    case 'responseTimeout':
-    case 'stalled':
-    case 'writeStalled':
-      return 'timeout'
-    case 'incomplete':
-    case 'protocol':
-    case 'headTooLarge':
-    case 'upgrade':
-      return 'badAnswer'
-    case 'unavailable':
-    case 'connectionLimit':
-    case 'overflow':
-    case 'deadline':
-    case 'internal':
-      return 'cancelled'
   }
 }

@@ -9,8 +9,9 @@ import type { ThreadContext } from '../context.ts'
 import type { UpstreamFailure } from '../failure.ts'
 import { NO_BODY } from '../http1/framing.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { Endpoint } from '../upstream/endpoint.ts'
+import type { AttemptResult, Endpoint } from '../upstream/endpoint.ts'
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts'
+import { blameOf } from './policy.ts'
 
 /** The exchange, as its second try knows it. */
 export interface HedgeOwner extends UpstreamUser {
@@ -31,6 +32,7 @@ export class Hedge implements UpstreamUser {
   readonly isUpgrade = false
   readonly #context: ThreadContext
   readonly #owner: HedgeOwner
+  readonly #tableVersion: number
   #upstream: Upstream | null = null
   /** The exchange hears what comes. */
   #hasWon = false
@@ -40,6 +42,7 @@ export class Hedge implements UpstreamUser {
     this.#owner = owner
     this.endpoint = endpoint
     this.startMs = performance.now()
+    this.#tableVersion = context.table.version
   }
 
   get method(): string {
@@ -82,7 +85,13 @@ export class Hedge implements UpstreamUser {
     upstream.close()
   }
 
+  /** While it connected the canary may have been taken out. */
   onConnected(): void {
+    if (this.#hasWon) return this.#owner.onConnected()
+    if (this.#tableVersion !== this.#context.table.version) {
+      this.giveUp()
+      return this.#owner.onHedgeOver()
+    }
     this.#upstream!.sendHead(this)
     this.#upstream!.flush()
   }
@@ -125,10 +134,10 @@ export class Hedge implements UpstreamUser {
   }
 
   #fail(reason: UpstreamFailure): void {
-    this.#end(reason === 'refused' || reason === 'connectTimeout' ? 'connectFailure' : 'reset')
+    this.#end(blameOf(reason))
   }
 
-  #end(result: 'serverError' | 'connectFailure' | 'reset'): void {
+  #end(result: AttemptResult): void {
     const upstream = this.#upstream
     this.#upstream = null
     this.endpoint.note(result, (performance.now() - this.startMs) * 1000)

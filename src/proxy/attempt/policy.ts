@@ -9,6 +9,7 @@
 import { CODE_COUNT, FIRST_CODE } from '../../analyzer/tally.ts'
 import type { UpstreamFailure } from '../failure.ts'
 import type { Route } from '../snapshot.ts'
+import type { AttemptResult } from '../upstream/endpoint.ts'
 
 /** The longest age at which requests settle. A route whose answers may take that long says nothing by being late. */
 const LATE_LIMIT_MS = 5_000
@@ -24,10 +25,10 @@ export interface Tries {
 
 const NO_SETBACKS = new Uint8Array(FIRST_CODE + CODE_COUNT)
 
-/** Of one variant. `isStable`: there is nothing to fall back to. */
-export function compileTries(route: Route, isStable: boolean): Tries {
+/** Of one variant. `mayFallBack`: it is the canary, and the client has not asked for it. */
+export function compileTries(route: Route, mayFallBack: boolean): Tries {
   const { retry, fallback, errors, settlement } = route
-  const fallsBack = fallback && !isStable
+  const fallsBack = fallback && mayFallBack
   const perTryMs = retry.perTryMs ?? Infinity
   if (!fallsBack) {
     const setbacks = retry.attempts === 0 ? NO_SETBACKS : flagged(retry.statuses)
@@ -67,6 +68,7 @@ const UNANSWERED: ReadonlySet<UpstreamFailure> = new Set([
   'protocol',
   'headTooLarge',
   'writeStalled',
+  'upgrade',
 ])
 
 /** Whether another try may do better. `isRepeatable`: doing it twice does what doing it once does. */
@@ -98,4 +100,33 @@ export function backoffMs(tryCount: number, random: () => number): number {
 /** Whether an upstream that asks to be left alone for so long is asked again all the same. `value`: of Retry-After, null without. */
 export function mayAskSoon(value: string | null): boolean {
   return value === null || /^0+$/.test(value.trim())
+}
+
+/** As the endpoint is to blame for it. */
+export function blameOf(failure: UpstreamFailure): AttemptResult {
+  switch (failure) {
+    case 'refused':
+    case 'connectTimeout':
+    case 'dns':
+    case 'tls':
+    case 'certificate':
+      return 'connectFailure'
+    case 'reset':
+      return 'reset'
+    case 'responseTimeout':
+    case 'stalled':
+    case 'writeStalled':
+      return 'timeout'
+    case 'incomplete':
+    case 'protocol':
+    case 'headTooLarge':
+    case 'upgrade':
+      return 'badAnswer'
+    case 'unavailable':
+    case 'connectionLimit':
+    case 'overflow':
+    case 'deadline':
+    case 'internal':
+      return 'cancelled'
+  }
 }

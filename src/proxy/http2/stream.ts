@@ -222,6 +222,8 @@ export class ClientStream implements Downstream {
     if (this.#isRequestDone) return
     this.#isReading = true
     this.#stream.on('data', (bytes: Buffer) => this.#guard(() => this.#onData(bytes)))
+    // A listener does not set going what was paused before.
+    this.#stream.resume()
   }
 
   refuseBody(fault: RequestFault): void {

@@ -5,7 +5,7 @@ import { RetryBudget, RetryBudgets } from '../../../src/proxy/attempt/budget.ts'
 function retriesOf(budget: RetryBudget, requestCount: number, requestsPerSecond: number): number {
   let count = 0
   for (let i = 0; i < requestCount; i++) {
-    budget.deposit()
+    budget.deposit((i * 1000) / requestsPerSecond)
     if (budget.withdraw((i * 1000) / requestsPerSecond)) count++
   }
   return count
@@ -25,12 +25,17 @@ test('a route with little traffic has retries too', () => {
   expect(retriesOf(new RetryBudget(0), 100, 2)).toBe(100)
 })
 
-test('what is saved up is bounded', () => {
+test.for([
+  [10, 10],
+  [100, 10],
+  [1_000, 100],
+] as const)('at %i requests a second %i retries can be saved up', ([perSecond, saved]) => {
   const budget = new RetryBudget(0)
-  for (let i = 0; i < 1_000; i++) budget.deposit()
+  const lastMs = 10_000
+  for (let i = 0; i <= (perSecond * lastMs) / 1000; i++) budget.deposit((i * 1000) / perSecond)
   let count = 0
-  while (budget.withdraw(0)) count++
-  expect(count).toBe(10)
+  while (budget.withdraw(lastMs)) count++
+  expect(count).toBe(saved)
 })
 
 test('a clock that goes back gives nothing', () => {

@@ -55,20 +55,21 @@ test('when a connection has been made: the request is answered so, its connectio
 })
 
 test('when a dead connection makes a second try necessary: the request is answered so', async () => {
-  const upstream = await startUpstream()
+  const upstreams = await Promise.all([startUpstream(), startUpstream()])
   const { random, bug } = brittleChance()
-  const canary = { endpoints: [upstream.port], weightBp: 5_000 }
-  const proxy = await startProxy({ stable: [upstream.port] }, random)
+  // Chance decides between them, also at the second try.
+  const proxy = await startProxy({ stable: upstreams.map(({ port }) => port) }, random)
   const client = await connectClient(proxy.port)
-  expect((await client.get('/')).status).toBe(200)
-  upstream.script = (received) => {
-    proxy.use({ stable: [upstream.port], canary })
-    bug.isDue = true
-    received.reset()
+  for (let i = 0; i < 2; i++) expect((await client.get('/')).status).toBe(200)
+  for (const upstream of upstreams) {
+    upstream.script = (received) => {
+      bug.isDue = true
+      received.reset()
+    }
   }
   const answer = await client.get('/')
   bug.isDue = false
-  upstream.script = answerOk
+  for (const upstream of upstreams) upstream.script = answerOk
   expect(answer.status).toBe(UPSTREAM_FAILURES.internal.status)
   expect(takeBugs(proxy)).toEqual([new Error('a bug')])
   expect((await client.get('/')).status).toBe(200)
