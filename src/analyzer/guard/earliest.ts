@@ -47,9 +47,17 @@ function seenDifference(
     if (counts.canaryBadCount < minimum.canaryBadCount) continue
     const { canaryRatio, stableRatio } = ratiosOf(counts)
     if (canaryRatio <= tolerance.rho * stableRatio + tolerance.delta) continue
+    if (name === 'slo' && isShared(parts[1])) continue
     return { check: name, canaryRatio, stableRatio, isSeen: true, tolerance }
   }
   return null
+}
+
+/** Whether the limit is broken, but no more than stable breaks it: then there is nothing to tell. */
+function isShared(blame: PartEvidence | undefined): boolean {
+  if (blame === undefined || blame.totals.stableCount === 0) return false
+  const { canaryRatio, stableRatio } = ratiosOf(blame.totals)
+  return canaryRatio <= stableRatio
 }
 
 function concern(

@@ -32,6 +32,9 @@ const WORTH_A_WORD = 0.5
 /** Bad outcomes of the canary from which on the recent past is told instead of the whole. */
 const RECENT_COUNT = 3
 
+/** Where more than that fails of both, something is wrong, though not with the canary alone. */
+const CONCERN_RATIO = 0.05
+
 /** Returns the sentence for a verdict or, when there is none yet, for the undecided state. */
 export function explain(evidence: GuardEvidence): string {
   const { decision } = evidence
@@ -67,13 +70,26 @@ export function evidenceWord(evidence: GuardEvidence): EvidenceWord {
   if (decision !== null) return 'bad'
   if (isEmpty(evidence)) return 'none'
   if (log10 >= WORTH_A_WORD) return 'doubtful'
-  return promotion?.isReached === true ? 'good' : 'quiet'
+  const isDown = areBothDown(checkOf(evidence, 'failed').parts[0]!.totals)
+  return promotion?.isReached === true && !isDown ? 'good' : 'quiet'
+}
+
+/** Then a canary is as good as stable, and nobody would call it good. */
+function areBothDown({ canaryBadCount, canaryCount, stableBadCount, stableCount }: SideCounts) {
+  return (
+    canaryBadCount > CONCERN_RATIO * canaryCount && stableBadCount > CONCERN_RATIO * stableCount
+  )
 }
 
 /** Returns what a step that waits for evidence has of it, and how soon it could have the rest. */
 export function explainStep(evidence: StepEvidence): string {
   const { log10, limitLog10, againstLog10, againstLimitLog10, isReached, leastMs } = evidence
+  const { breach } = evidence
   const so = `evidence that the canary is good ${power(log10)} to one of ${power(limitLog10)}`
+  if (isReached && breach !== undefined) {
+    const { failedRatio, limitRatio } = breach
+    return `${so}, but ${percent(failedRatio)} of it failed since the step began, and ${percent(limitRatio)} may`
+  }
   if (isReached && !evidence.isEnough) {
     return `${so}, but ${power(againstLog10)} that it is not, and that must be below ${power(againstLimitLog10)}`
   }
@@ -110,10 +126,14 @@ function explainSilence(evidence: GuardEvidence): string {
   const { log10, limitLog10, promotion, elapsedMs, traffic } = evidence
   const { name, parts } = checkOf(evidence, traffic.weightBp === 10_000 ? 'slo' : 'failed')
   const rates = compare({ name, isSticky: evidence.isSticky }, parts[0]!, parts[0]!.totals)
+  const isDown = areBothDown(parts[0]!.totals)
   const passed =
-    promotion?.isReached === true ? `, that it is good ${power(promotion.limitLog10)}` : ''
+    promotion?.isReached === true && !isDown
+      ? `, that it is good ${power(promotion.limitLog10)}`
+      : ''
   const sure = `evidence against the canary ${power(log10)} to one of ${power(limitLog10)}${passed}`
-  return `No sign of a fault after ${duration(elapsedMs)}: ${rates}; ${sure}; ${explainEarliest(evidence)}`
+  const so = isDown ? 'No sign that it is the canary' : 'No sign of a fault'
+  return `${so} after ${duration(elapsedMs)}: ${rates}; ${sure}; ${explainEarliest(evidence)}`
 }
 
 function explainRatio({ canaryCount, stableCount, expectedCanaryCount }: RatioEvidence): string {

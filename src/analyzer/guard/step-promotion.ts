@@ -20,7 +20,12 @@ export interface StepEvidence extends PromotionEvidence {
   /** Decimal logarithm of the evidence against the canary, of the whole attempt. */
   readonly againstLog10: number
   readonly againstLimitLog10: number
-  /** Whether the step may be left for it: it is reached, and little is against the canary. */
+  /**
+   * Where more of the canary failed since the step began than may, 0 to 1: to be as good as stable is not enough while both
+   * are down. Else left out.
+   */
+  readonly breach?: { readonly failedRatio: number; readonly limitRatio: number }
+  /** Whether the step may be left for it: it is reached, little is against the canary, and it keeps the limit. */
   readonly isEnough: boolean
   /**
    * The least time until it is reached, in milliseconds: at the rates since the step began, if nothing of the canary fails
@@ -70,15 +75,17 @@ const DOUBLINGS = 40
 
 export class StepPromotion {
   readonly #margin: Margin
+  readonly #failedLimitRatio: number | null
   readonly #promotion: Promotion
   /** By weight: the step's own, and what was sent before it began. */
   readonly #counts: Map<number, WeightCounts>
   #tickCount: number
   #record: StepRecord | null
 
-  /** Goes on from `saved`; throws a RangeError when that is not of these bets. */
-  constructor(margin: Margin, saved?: SavedStepPromotion) {
+  /** Goes on from `saved`; throws a RangeError when that is not of these bets. `failedLimitRatio`: what of the canary may fail; null: any. */
+  constructor(margin: Margin, saved?: SavedStepPromotion, failedLimitRatio: number | null = null) {
     this.#margin = margin
+    this.#failedLimitRatio = failedLimitRatio
     this.#promotion = new Promotion(margin, saved?.promotion)
     this.#counts = new Map(saved?.counts.map((one) => [one.weightBp, one]))
     this.#tickCount = saved?.tickCount ?? 0
@@ -117,11 +124,15 @@ export class StepPromotion {
   /** `tickMs`: length of a tick in milliseconds; `weightBp`: the one in force. */
   evidence(tickMs: number, weightBp: number, againstLog10: number): StepEvidence {
     const found = this.#promotion.evidence()
+    const limitRatio = this.#failedLimitRatio
+    const failedRatio = this.#failedRatio()
+    const isBroken = limitRatio !== null && failedRatio > limitRatio
     return {
       ...found,
       againstLog10,
       againstLimitLog10: DOUBT_LOG10,
-      isEnough: found.isReached && againstLog10 < DOUBT_LOG10,
+      ...(isBroken && { breach: { failedRatio, limitRatio } }),
+      isEnough: found.isReached && againstLog10 < DOUBT_LOG10 && !isBroken,
       leastMs: found.isReached ? 0 : this.#leastMs(tickMs, weightBp),
     }
   }
@@ -133,6 +144,16 @@ export class StepPromotion {
       counts: [...this.#counts.values()],
       record: this.#record,
     }
+  }
+
+  #failedRatio(): number {
+    let badCount = 0
+    let okCount = 0
+    for (const { canaryBadCount, canaryOkCount } of this.#counts.values()) {
+      badCount += canaryBadCount
+      okCount += canaryOkCount
+    }
+    return badCount === 0 ? 0 : badCount / (badCount + okCount)
   }
 
   #leastMs(tickMs: number, weightBp: number): number | null {

@@ -34,12 +34,14 @@ interface Standing {
 export class StepCase {
   readonly #margin: GuardConfig['promotion']
   readonly #isSticky: boolean
+  readonly #failedLimitRatio: number | null
   #step: { readonly key: string; readonly promotion: StepPromotion } | null = null
 
   /** Throws a RangeError when `saved` does not fit. Without a margin there is never any evidence. */
-  constructor({ promotion, isSticky }: GuardConfig, saved?: SavedStep) {
+  constructor({ promotion, isSticky, checks }: GuardConfig, saved?: SavedStep) {
     this.#margin = promotion
     this.#isSticky = isSticky
+    this.#failedLimitRatio = checks.find((check) => check.type === 'slo')?.limitRatio ?? null
     if (saved !== undefined) this.#begin(saved.key, saved.promotion)
   }
 
@@ -66,6 +68,7 @@ export class StepCase {
 
   #begin(key: string, saved?: SavedStepPromotion): void {
     if (this.#margin === null) return
-    this.#step = { key, promotion: new StepPromotion(this.#margin, saved) }
+    const promotion = new StepPromotion(this.#margin, saved, this.#failedLimitRatio)
+    this.#step = { key, promotion }
   }
 }

@@ -21,6 +21,7 @@ test.for<[word: string, story: Story]>([
   ['none', [[9, tick(0, { count: 0 }, { count: 100 })]]],
   ['quiet', [[1, HEALTHY]]],
   ['good', [[60, HEALTHY]]],
+  ['quiet', [[60, tick(25, { count: 25, failed: 25 }, { count: 75, failed: 75 })]]],
   [
     'doubtful',
     [
@@ -53,6 +54,11 @@ describe('the sentence', () => {
       'of a healthy canary',
       [[60, HEALTHY]],
       'No sign of a fault after 1m: 0 of 1500 canary requests failed (0 %), 0 of 4500 of stable (0 %); 1.5 times stable + 0.1 points is tolerated; evidence against the canary 10^-0.6 to one of 10^3, that it is good 10^1.3; nobody could tell a canary that fails 5 % before 515 requests, 5.15s at 100 requests/s with 25 % on the canary',
+    ],
+    [
+      'of an outage that both share calls nobody good',
+      [[60, tick(25, { count: 25, failed: 25 }, { count: 75, failed: 75 })]],
+      'No sign that it is the canary after 1m: 1500 of 1500 canary requests failed (100 %), 4500 of 4500 of stable (100 %); 1.5 times stable + 0.1 points is tolerated; evidence against the canary 10^-0.7 to one of 10^3; nobody could ever tell a canary that fails 100 % at the present traffic',
     ],
     [
       'of a suspicion tells since when',

@@ -45,6 +45,17 @@ test('what it takes is told from the start, and told right', () => {
   )
 })
 
+test('while both are down a canary is as good as stable, and no step is left for that', () => {
+  const step = new StepPromotion(MARGIN, undefined, 0.05)
+  for (let n = 0; n < 100; n++) {
+    step.add(tick(5, { count: 1, failed: 1 }, { count: 19, failed: 19 }).epochs, false, true)
+  }
+  const down = step.evidence(TICK_MS, WEIGHT_BP, 0)
+  expect(down).toMatchObject({ isReached: true, isEnough: false, breach: { failedRatio: 1 } })
+  expect(explainStep(down)).toMatch(/, but 100 % of it failed since the step began, and 5 % may$/)
+  expect(ticksToPass(step, { count: 100 }, { count: 1_900 }, 100)).toBe(19)
+})
+
 /** The evidence after one tick. */
 function after(canary: Side, stable: Side): number {
   const step = new StepPromotion(MARGIN)
