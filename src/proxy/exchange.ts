@@ -158,7 +158,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     const { via } = this.#context.table
     this.#assignment.begin(route, head, peer)
     this.takeHead(head, peer, via)
-    this.#attempts.begin(head)
+    this.#attempts.begin(head, this.#outcome.startMs)
     this.#copying.begin()
     this.#mayResend = true
     this.#awaitsContinue = head.expectsContinue
@@ -366,13 +366,13 @@ export class Exchange extends Outgoing implements HedgingOwner {
 
   onResponseHead(head: ResponseHead): void {
     if (this.isConnect && head.status < 300) return this.onRequestFault('notSwitched')
-    this.#attempts.noteAnswer(head.status)
+    const answerMs = this.#attempts.noteAnswer(head.status)
     if (this.#attempts.tries.setbacks[head.status] === 1 && this.#isNotLast(head)) return
     this.#hedging.cancel()
     this.#attempts.kept.drop()
     this.#phase = STREAMING
-    this.#outcome.noteHead(head)
-    this.#copying.noteAnswer(head.status, this.#attempts.latencyUs)
+    this.#outcome.noteHead(head, answerMs)
+    if (this.#copying.isCopied) this.#copying.noteAnswer(head.status, this.#attempts.latencyUs)
     if (head.isEventStream) this.#deadline.allowSilence()
     this.#deadline.armStall()
     this.#downstream.sendHead(head, this.#extraLines(head))
@@ -652,7 +652,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     const { route, variant, setCookieLine } = this.#assignment
     this.#outcome.start(route, variant, null)
     this.#outcome.answer(failure.status, why)
-    this.#copying.noteAnswer(failure.status, this.#attempts.latencyUs)
+    if (this.#copying.isCopied) this.#copying.noteAnswer(failure.status, this.#attempts.latencyUs)
     this.#end()
     this.#tell(failure, setCookieLine)
   }

@@ -57,6 +57,10 @@ export class Copying {
     if (request.isRequestDone) this.#copy.send()
   }
 
+  get isCopied(): boolean {
+    return this.#copy !== null
+  }
+
   keep(bytes: Buffer, start: number, end: number): void {
     this.#copy?.body.keep(bytes, start, end)
   }

@@ -61,7 +61,8 @@ export class Outcome {
   /** Of the variant that it was assigned to. */
   #followed = 0
   #methodIndex = 0
-  #startMs = 0
+  /** When the request began, by the clock of latencies. */
+  startMs = 0
   #retryCount = 0
   /** Counted as a failure already, and tried on stable. */
   #isRescue = false
@@ -86,7 +87,7 @@ export class Outcome {
     this.#endpoint = null
     this.#ring = null
     this.#methodIndex = head.methodIndex
-    this.#startMs = performance.now()
+    this.startMs = performance.now()
     this.#retryCount = 0
     this.#isRescue = false
     this.#requestBytes = 0
@@ -104,11 +105,11 @@ export class Outcome {
     if (ring === null || cell === NO_CELL || assignment.isForced) return
     this.#ring = ring
     this.#followed = series
-    this.#ticket = ring.open(cell, this.#startMs, ring.tellsUnits ? assignment.unitHash : 0)
+    this.#ticket = ring.open(cell, this.startMs, ring.tellsUnits ? assignment.unitHash : 0)
   }
 
-  #note(result: Result): void {
-    this.#ring?.note(this.#ticket, result, (performance.now() - this.#startMs) * 1000)
+  #note(result: Result, nowMs: number = performance.now()): void {
+    this.#ring?.note(this.#ticket, result, (nowMs - this.startMs) * 1000)
   }
 
   /** It is sent to that variant; the first one counts it. `endpoint`: its id, null where there is none. */
@@ -166,12 +167,12 @@ export class Outcome {
     this.#tally[this.#series + SERIES.responseBytes]! += byteCount
   }
 
-  /** The final head of the upstream's answer has come. */
-  noteHead(head: ResponseHead): void {
+  /** The final head of the upstream's answer has come. `nowMs`: by the same clock. */
+  noteHead(head: ResponseHead, nowMs: number): void {
     this.#status = head.status
     if (this.#isGrpc) this.#noteGrpcStatus(head.lines)
     this.#record.noteResponseHead()
-    if (this.#ring !== null) this.#note(this.#headResult())
+    if (this.#ring !== null) this.#note(this.#headResult(), nowMs)
   }
 
   /** A gRPC answer that has begun is well until its status says otherwise. */
@@ -263,7 +264,7 @@ export class Outcome {
     if (isError) tally[series + SERIES.errors]!++
     const code = this.#status - FIRST_CODE
     tally[series + SERIES.codes + this.#methodIndex * CODE_COUNT + code]!++
-    tally[series + SERIES.latency + binIndex((performance.now() - this.#startMs) * 1000)]!++
+    tally[series + SERIES.latency + binIndex((performance.now() - this.startMs) * 1000)]!++
   }
 
   #write(isError: boolean, why: Why): void {

@@ -48,6 +48,8 @@ export class Attempts {
   #isRepeatable = false
   #count = 0
   #beginMs = 0
+  /** Of the request, until its first try. */
+  #firstMs = 0
   #startMs = 0
   #answerMs = 0
   #result: AttemptResult = 'cancelled'
@@ -59,11 +61,12 @@ export class Attempts {
     this.choice = { unitHash: () => assignment.unitHash, avoid: null }
   }
 
-  /** A request begins; its assignment is made. */
-  begin(head: RequestHead): void {
+  /** A request has begun at `startMs`, by the clock of latencies; its assignment is made. */
+  begin(head: RequestHead, startMs: number): void {
     const { retry } = this.#assignment.route
     this.#isRepeatable = retry.methods === null ? head.isIdempotent : retry.methods.has(head.method)
     this.#count = 0
+    this.#firstMs = startMs
     this.#beginMs = this.#context.nowMs
     this.choice.avoid = null
     this.kept.begin(head.bodyKind !== NO_BODY && this.#isRepeatable)
@@ -94,15 +97,18 @@ export class Attempts {
   /** A try begins there. */
   open(endpoint: Endpoint): void {
     this.#endpoint = endpoint
-    this.#startMs = performance.now()
+    // The first try begins with its request: one look at the clock less.
+    this.#startMs = this.#firstMs === 0 ? performance.now() : this.#firstMs
+    this.#firstMs = 0
     this.#answerMs = 0
     this.#result = 'cancelled'
   }
 
-  /** The final head of its answer has come. */
-  noteAnswer(status: number): void {
+  /** The final head of its answer has come. Returns when that was. */
+  noteAnswer(status: number): number {
     this.#answerMs = performance.now()
     this.#result = status >= 500 ? 'serverError' : 'ok'
+    return this.#answerMs
   }
 
   /** Microseconds from the try's beginning until its answer's head; until now where there is none. */

@@ -53,6 +53,7 @@ export class Hedging {
 
   /** The first try has an answer, or nobody waits any more. */
   cancel(): void {
+    if (this.#timer === null && this.#hedge === null) return
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     this.take()?.giveUp()
