@@ -1,5 +1,5 @@
 /**
- * `npm run bench:rescue [-- ROUNDS]`: what clients see of a canary that breaks, with the fallback to stable and without,
+ * `npm run bench:rescue [-- ROUNDS [FAULT]]`: what clients see of a canary that breaks, with the fallback to stable and without,
  * side by side: half of the routes fall back, the other half do not. 10 % of 200 requests a second on each route.
  *
  * Table to stdout; exit code 1 where a client of a route that falls back has seen an error (half bodies excepted), or
@@ -52,12 +52,13 @@ interface Half {
 }
 
 const rounds = Number(process.argv[2] ?? 3)
+const only = process.argv[3] ?? ''
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 let isMet = true
 console.log(
   ['canary', 'fallback', 'requests', 'errors', 'half', 'p99', 'p99 before', 'verdict'].join('\t'),
 )
-for (const fault of FAULTS) {
+for (const fault of FAULTS.filter(({ name }) => name.includes(only))) {
   const before: number[] = []
   const halves: readonly [Half, Half] = [
     { seen: [], verdictsS: [] },
