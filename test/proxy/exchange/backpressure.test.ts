@@ -2,9 +2,11 @@
 
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { startHttp2 } from '../upstream/servers.ts'
 import { eventually } from './eventually.ts'
 import { type Client, connectClient } from './client.ts'
 import { chunked } from './pieces.ts'
@@ -146,6 +148,28 @@ async function pourStepByStep(
 }
 
 // A socket says that it is empty only when it was full before, which takes 64 KiB.
+test('a client waits for the stream that its request is sent again on, as it has for the first', async () => {
+  const streams: ServerHttp2Stream[] = []
+  const upstream = await startHttp2((stream) => void streams.push(stream), {
+    settings: { initialWindowSize: 1_000 },
+  })
+  const proxy = await startProxy({
+    stable: [{ host: '127.0.0.1', port: upstream.port, protocol: 'http2' }],
+    limits: { bufferBytes: 16 * 1024 },
+  })
+  const client = await connectClient(proxy.port)
+  client.send(`PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: ${HUGE}\r\n\r\n`)
+  const sent = { bytes: 64 * 1024 }
+  const taken = (): number => proxy.counted().requestBytes
+  client.send(Buffer.alloc(sent.bytes))
+  await eventually(() => [taken(), streams.length]).toEqual([sent.bytes, 1])
+  streams[0]!.close(constants.NGHTTP2_REFUSED_STREAM)
+  await eventually(() => streams.length).toBe(2)
+  void pour(client.socket, Buffer.alloc(MIB), { totalBytes: HUGE, sent })
+  await standstill(proxy, taken, 50)
+  expect(taken()).toBeLessThan(MIB)
+})
+
 test("buffers smaller than the socket's own do not stop an answer for good", async () => {
   const byteCount = 12_000_000
   let isLate = false

@@ -5,12 +5,18 @@ import { freePorts } from '../../../bench/load/children.ts'
 import type { Route } from '../../../src/proxy/snapshot.ts'
 import { connectClient } from './client.ts'
 import { eventually } from './eventually.ts'
-import { CANARY, STABLE, startProxy } from './proxy.ts'
+import { readHead } from './message.ts'
+import { CANARY, type Setup, STABLE, startProxy } from './proxy.ts'
+import { SWITCH, UPGRADE } from './switching.ts'
 import { type Received, type Script, startUpstream } from './upstream.ts'
 
 const AGE_MS = 1_000
 
-async function start(canary: Script | number, route: Partial<Route> = {}) {
+async function start(
+  canary: Script | number,
+  route: Partial<Route> = {},
+  setup: Partial<Setup> = {},
+) {
   const stable = await startUpstream(async (received) => {
     await received.whole
     received.answer(200, 'stable')
@@ -20,6 +26,7 @@ async function start(canary: Script | number, route: Partial<Route> = {}) {
     {
       stable: [stable.port],
       canary: { endpoints: endpoint === 0 ? [] : [endpoint], weightBp: 9_999 },
+      ...setup,
       route: {
         fallback: true,
         settlement: { name: 'all/1', ageMs: AGE_MS, units: null },
@@ -32,6 +39,13 @@ async function start(canary: Script | number, route: Partial<Route> = {}) {
 }
 
 const [NOBODY = 0] = await freePorts(1)
+
+/** A request that asks for the canary, and a route that lets it. */
+const ASKED = 'GET / HTTP/1.1\r\nHost: test\r\nX-Variant: canary\r\n\r\n'
+const ASKED_ROUTE = {
+  forceHeader: 'x-variant',
+  retry: { attempts: 1, statuses: [503], methods: null, perTryMs: null },
+}
 
 test.for<[string, Script | number, object]>([
   ['answers 500', (received) => received.answer(500), { codes: { 'GET 500': 1 } }],
@@ -116,8 +130,54 @@ test('an answer that has begun cannot be taken back', async () => {
 
 test('who asks for the canary sees what it answers', async () => {
   const { client } = await start((received) => received.answer(500), { forceHeader: 'x-variant' })
-  client.send('GET / HTTP/1.1\r\nHost: test\r\nX-Variant: canary\r\n\r\n')
+  client.send(ASKED)
   expect((await client.answer()).status).toBe(500)
+})
+
+test('and at once, although such requests may be tried again', async () => {
+  const { proxy, client } = await start((received) => received.answer(500), ASKED_ROUTE)
+  client.send(ASKED)
+  expect((await client.answer()).status).toBe(500)
+  expect(proxy.counted(CANARY)).toMatchObject({ finished: 1, retries: 0, fallbacks: 0 })
+})
+
+test('and may wait for it as long as for stable', async () => {
+  const received: Received[] = []
+  const { proxy, client } = await start((one) => received.push(one), ASKED_ROUTE)
+  client.send(ASKED)
+  await eventually(() => received.length).toBe(1)
+  await proxy.advance(AGE_MS)
+  expect(proxy.counted(CANARY).retries).toBe(0)
+  received[0]!.answer(200, 'late')
+  expect((await client.answer()).body.toString()).toBe('late')
+})
+
+test('what the canary does to other requests spends none of the retries of stable', async () => {
+  const limits = { connections: Infinity, pendingRequests: 1_024, requests: Infinity, retries: 2 }
+  const { stable, proxy } = await start(
+    (received) => received.answer(500),
+    {},
+    { upstream: { limits } },
+  )
+  stable.script = () => undefined
+  const count = 2 * limits.retries
+  const clients = await Promise.all(Array.from({ length: count }, () => connectClient(proxy.port)))
+  const answers = Promise.all(clients.map((client) => client.get('/')))
+  await stable.request(count - 1)
+  for (const received of stable.requests) received.answer(200)
+  expect((await answers).map(({ status }) => status)).toEqual(Array<number>(count).fill(200))
+})
+
+test('a canary that switches to something else leaves the tunnel to stable', async () => {
+  const { stable, client, proxy } = await start((received) =>
+    received.send('HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n'),
+  )
+  stable.script = (received) => received.send(SWITCH)
+  client.send(UPGRADE)
+  expect((await readHead(client.reader))!.text).toMatch(/^HTTP\/1.1 101 .*Upgrade: websocket/is)
+  expect(proxy.counted(CANARY)).toMatchObject({ rescues: 1, failures: { upgrade: 1 } })
+  client.reset()
+  await eventually(() => stable.openCount).toBe(0)
 })
 
 test('where stable fails too, its answer is what the client sees', async () => {

@@ -1,11 +1,12 @@
 /** Requests whose variant a flag decides that has to be waited for. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import type { Flags } from '../../../src/proxy/snapshot.ts'
+import type { Flags, Route } from '../../../src/proxy/snapshot.ts'
+import { NO_RETRY } from '../routes.ts'
 import { connectClient } from './client.ts'
 import { eventually } from './eventually.ts'
-import { CANARY, type Proxy, STABLE, startProxy } from './proxy.ts'
-import { startUpstream } from './upstream.ts'
+import { CANARY, type Proxy, type Setup, STABLE, startProxy } from './proxy.ts'
+import { answerOk, startUpstream } from './upstream.ts'
 
 /** What the provider below asks, in order; each question waits for its answer. */
 interface Asked {
@@ -42,7 +43,7 @@ function flagsWithin(deadlineMs: number): Flags {
   return { providers: [provider], attributes: {} }
 }
 
-async function start(deadlineMs = 60_000) {
+async function start(deadlineMs = 60_000, route: Partial<Route> = {}) {
   const asked: Asked[] = []
   Object.assign(globalThis, { [SLUICE_ASKED]: asked })
   onTestFinished(() => void Reflect.deleteProperty(globalThis, SLUICE_ASKED))
@@ -54,15 +55,17 @@ async function start(deadlineMs = 60_000) {
       }),
     ),
   )
-  const proxy = await startProxy({
+  const setup: Setup = {
     stable: [stable!.port],
     canary: { endpoints: [canary!.port], weightBp: 0 },
     flags: flagsWithin(deadlineMs),
     route: {
       sticky: [{ kind: 'header', name: 'x-user' }],
       rules: [{ when: null, decision: { kind: 'flag', provider: 'vendor', key: 'new-shop' } }],
+      ...route,
     },
-  })
+  }
+  const proxy = await startProxy(setup, () => 0.5)
   return { asked, proxy, stable: stable!, canary: canary!, client: await connectClient(proxy.port) }
 }
 
@@ -93,6 +96,47 @@ test('one that does not answer in time decides nothing', async () => {
   expect((await client.answer()).body.toString()).toBe('stable')
   expect(asked).toHaveLength(1)
   expect(proxy.counted(CANARY).started).toBe(0)
+})
+
+/** `connectMs` of the proxy's timeouts. */
+const CONNECT_MS = 10_000
+const RETRY = { attempts: 2, statuses: [503], methods: null, perTryMs: null }
+
+test.for([
+  ['without retries', NO_RETRY],
+  ['with retries', RETRY],
+] as const)('one may take longer than a connection, %s', async ([, retry]) => {
+  const { asked, proxy, client } = await start(60_000, { retry })
+  client.send(ask('ann'))
+  await eventually(() => asked.length).toBe(1)
+  await proxy.advance(CONNECT_MS)
+  asked[0]!.answer(true)
+  expect((await client.answer()).body.toString()).toBe('canary')
+  expect(proxy.counted(STABLE).started).toBe(0)
+  expect(proxy.counted(CANARY)).toMatchObject({ finished: 1, errors: 0, retries: 0 })
+})
+
+test('a request whose flag was long in coming is sent once', async () => {
+  const { asked, proxy, stable, canary, client } = await start(60_000, { retry: RETRY })
+  canary.script = () => undefined
+  client.send(ask('ann'))
+  await eventually(() => asked.length).toBe(1)
+  await proxy.advance(CONNECT_MS)
+  asked[0]!.answer(true)
+  const received = await canary.request(0)
+  // One that is tried twice, by which time the first would have been too.
+  stable.script = (first) => {
+    stable.script = answerOk
+    first.answer(503)
+  }
+  const other = await connectClient(proxy.port)
+  other.send(ask('bob'))
+  await eventually(() => asked.length).toBe(2)
+  asked[1]!.answer(false)
+  expect((await other.answer()).status).toBe(200)
+  expect(canary.requests).toHaveLength(1)
+  received.answer(200, 'canary')
+  expect((await client.answer()).body.toString()).toBe('canary')
 })
 
 test('a body waits until it is known where to', async () => {

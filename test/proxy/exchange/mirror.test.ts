@@ -5,19 +5,24 @@ import type { Mirror } from '../../../src/proxy/snapshot.ts'
 import { connectClient } from './client.ts'
 import { eventually } from './eventually.ts'
 import { valueOf } from './message.ts'
-import { startProxy } from './proxy.ts'
+import { type Setup, startProxy } from './proxy.ts'
 import { answerOk, type Script, startUpstream } from './upstream.ts'
 
 const SERIES = 2
 const MIRROR: Mirror = { upstream: 1, share: 1, methods: ['GET', 'PUT'], series: SERIES }
 
-async function start(copies: Script, changes: Partial<Mirror> = {}, random = () => 0.5) {
+async function start(
+  copies: Script,
+  changes: Partial<Mirror> = {},
+  { random = () => 0.5, ...setup }: Partial<Setup> & { random?: () => number } = {},
+) {
   const stable = await startUpstream(answerOk)
   const shadow = await startUpstream(copies)
   const proxy = await startProxy(
     {
       stable: [stable.port],
       canary: { endpoints: [shadow.port], weightBp: 0 },
+      ...setup,
       route: { mirror: { ...MIRROR, ...changes } },
     },
     random,
@@ -62,6 +67,41 @@ test('a copy that hangs holds up nobody, and is given up in time', async () => {
   await eventually(() => proxy.counted(SERIES).failures).toEqual({ reset: 3 })
 })
 
+test('one that is answered without an end is no failure', async () => {
+  const { proxy, client } = await start(
+    (copy) => copy.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n'),
+    {},
+    { timeouts: { responseHeadMs: 250 } },
+  )
+  await client.get('/')
+  await eventually(() => proxy.counted(SERIES).finished).toBe(1)
+  expect(proxy.counted(SERIES)).toMatchObject({ errors: 0, failures: {}, codes: { 'GET 200': 1 } })
+})
+
+test('one that hangs ends with the server', async () => {
+  const { shadow, proxy, client } = await start(() => undefined)
+  await client.get('/')
+  await shadow.request(0)
+  proxy.server.close()
+  await eventually(() => shadow.openCount).toBe(0)
+  expect(proxy.counted(SERIES)).toMatchObject({ started: 1, finished: 1, errors: 0 })
+})
+
+test('one that meets a dead connection is sent again', async () => {
+  const seen = new Set<number>()
+  const { shadow, proxy, client } = await start((copy) => {
+    if (seen.has(copy.connection)) return copy.reset()
+    seen.add(copy.connection)
+    copy.answer(200)
+  })
+  for (let i = 1; i <= 2; i++) {
+    await client.get(`/${i}`)
+    await eventually(() => proxy.counted(SERIES).finished).toBe(i)
+  }
+  expect(shadow.targets).toEqual(['/1', '/2', '/2'])
+  expect(proxy.counted(SERIES)).toMatchObject({ errors: 0, failures: {}, mirror: { same: 2 } })
+})
+
 test('a body is copied too, once it is whole', async () => {
   const { stable, shadow, proxy, client } = await start(answerOk)
   client.send('PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nHel')
@@ -84,7 +124,7 @@ test('one with a long body is not', async () => {
 
 test('other methods are not copied, nor what the draw leaves out', async () => {
   let draw = 0.1
-  const { shadow, proxy, client } = await start(answerOk, { share: 0.25 }, () => draw)
+  const { shadow, proxy, client } = await start(answerOk, { share: 0.25 }, { random: () => draw })
   client.send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n')
   await client.answer()
   draw = 0.25

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from './eventually.ts'
 import { connectClient } from './client.ts'
-import { startProxy } from './proxy.ts'
+import { type Setup, startProxy } from './proxy.ts'
 import { startUpstream } from './upstream.ts'
 
 test('pipelined requests are answered in order, one at a time', async () => {
@@ -102,4 +102,20 @@ test('a client that does not read its answers is not asked for more requests', a
     expect((await client.answer()).body.length).toBe(body.length)
   }
   expect(upstream.requests).toHaveLength(count)
+})
+
+test('an answer counts for its endpoint where the request before it has lost its route', async () => {
+  const upstream = await startUpstream()
+  const setup: Setup = { stable: [upstream.port] }
+  const proxy = await startProxy(setup)
+  const client = await connectClient(proxy.port)
+  client.send('GET /1 HTTP/1.1\r\nHost: test\r\n\r\nGET /2 HTTP/1.1\r\nHost: test\r\n\r\n')
+  await proxy.connecting()
+  proxy.use({ ...setup, route: { name: 'other' } })
+  expect((await client.answer()).status).toBe(404)
+  expect((await client.answer()).status).toBe(200)
+  // Reports come about once a second.
+  await proxy.advance(2_000)
+  const counts = (): number[] => [...proxy.reports.values()].map((report) => report.requestCount)
+  await eventually(counts).toEqual([1])
 })

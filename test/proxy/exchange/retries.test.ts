@@ -20,13 +20,12 @@ const unavailable: Script = async (received) => {
   received.answer(503, 'not now')
 }
 
-async function start(script: Script, setup: Partial<Setup> = {}) {
+async function start(script: Script, setup: Partial<Setup> = {}, random = Math.random) {
   const upstream = await startUpstream(script)
-  const proxy = await startProxy({
-    stable: [upstream.port],
-    ...setup,
-    route: { retry: RETRY, ...setup.route },
-  })
+  const proxy = await startProxy(
+    { stable: [upstream.port], ...setup, route: { retry: RETRY, ...setup.route } },
+    random,
+  )
   return { upstream, proxy, client: await connectClient(proxy.port) }
 }
 
@@ -214,6 +213,29 @@ test('a client that leaves between two tries ends them', async () => {
   client.end()
   await eventually(() => proxy.counted().clientAborts).toBe(1)
   expect(upstream.requests).toHaveLength(1)
+})
+
+test('a clock that jumps between two tries begins no other', async () => {
+  const { upstream, proxy, client } = await start(atFirst(unavailable), {}, () => 0.999)
+  client.send('GET /a HTTP/1.1\r\nHost: test\r\n\r\n')
+  await eventually(() => proxy.counted().retries).toBe(1)
+  await proxy.advance(10_000)
+  expect((await client.answer()).status).toBe(200)
+  expect(upstream.targets).toEqual(['/a', '/a'])
+  expect(proxy.counted()).toMatchObject({ retries: 1, errors: 0 })
+})
+
+test('what stable has seen does not go to a canary whose rollout begins meanwhile', async () => {
+  const stable = await startUpstream(atFirst(unavailable))
+  const canary = await startUpstream(answerOk)
+  const setup: Setup = { stable: [stable.port], route: { retry: RETRY, fallback: true } }
+  const proxy = await startProxy(setup, () => 0.999)
+  const client = await connectClient(proxy.port)
+  client.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+  await eventually(() => proxy.counted().retries).toBe(1)
+  proxy.use({ ...setup, canary: { endpoints: [canary.port], weightBp: 10_000 } })
+  expect((await client.answer()).status).toBe(200)
+  expect(canary.requests).toEqual([])
 })
 
 test('an upstream that is down gets little more than it is sent', async () => {
