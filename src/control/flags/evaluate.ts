@@ -6,7 +6,7 @@
  * variant that its user has.
  */
 
-import { bucketOf, seedOf, utf8 } from '../../proxy/bucket.ts'
+import { BUCKET_COUNT, bucketOf, seedOf, utf8 } from '../../proxy/bucket.ts'
 import { normalUnit } from '../../proxy/cohort/unit.ts'
 import { type FlagContext, isAscii, textOf } from '../../proxy/flags/bytes.ts'
 import type { FlagDetails, FlagdFlags } from '../../proxy/flags/flagd.ts'
@@ -60,6 +60,7 @@ function withoutKey(sent: FlagContext): FlagContext {
 }
 
 function ofRamp(details: FlagDetails, ramp: FlagRamp, unit: string | null): FlagDetails {
+  if (ramp.weightBp === BUCKET_COUNT) return details
   if (unit === null) return { ...details, value: false, variant: 'off', reason: 'DEFAULT' }
   const isOn = bucketOf(unit, seedOf(ramp.salt)) < ramp.weightBp
   return { ...details, value: isOn, variant: isOn ? 'on' : 'off', reason: 'SPLIT' }

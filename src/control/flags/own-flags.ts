@@ -15,7 +15,15 @@ import { createQueue, type Lane } from '../rollout/queue.ts'
 import type { KeptFlag, Store } from '../store/contract.ts'
 import { compileOwn } from './definitions.ts'
 import { FlagLedger } from './ledger.ts'
-import { type FlagChange, moved, newFlag, type OwnFlag, shareAt, shareFrom } from './own.ts'
+import {
+  type FlagChange,
+  isTakenBack,
+  moved,
+  newFlag,
+  type OwnFlag,
+  shareAt,
+  shareFrom,
+} from './own.ts'
 import { requireApprover, requireFlag, requireGeneration, requireRamp } from './refuse.ts'
 import { sentenceOf } from './sentence.ts'
 
@@ -179,8 +187,15 @@ export class OwnFlags {
     if (this.#ledger.isOverdue) return true
     return this.list().some(({ state }) => {
       if (state.kind === 'waiting') return state.atMs <= nowMs
+      if (state.kind === 'rollout') return this.#hasTurned(state)
       return state.kind === 'share' && shareAt(state, nowMs) !== state
     })
+  }
+
+  /** The rollout was taken back, or is tried again. */
+  #hasTurned(state: Extract<OwnFlag['state'], { kind: 'rollout' }>): boolean {
+    const rollout = this.#options.engine().find(state.rollout)
+    return isTakenBack(state, rollout) !== (state.isTakenBack === true)
   }
 
   async #onTick(nowMs: number): Promise<void> {
@@ -198,6 +213,15 @@ export class OwnFlags {
         )
       } else if (state.kind === 'waiting' && state.atMs <= nowMs) {
         await this.#startLate(flag, state, nowMs)
+      } else if (state.kind === 'rollout' && this.#hasTurned(state)) {
+        // Kept, since another rollout may bring the same upstream, and the flag is not to come with it.
+        const next = { ...state, isTakenBack: state.isTakenBack !== true }
+        const what = `rollout ${state.rollout} is ${next.isTakenBack ? 'taken back' : 'tried again'}`
+        await this.#put(
+          moved(flag, { state: next, proposal: flag.proposal }, nowMs),
+          'sluice',
+          what,
+        )
       }
     }
   }

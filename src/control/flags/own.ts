@@ -7,7 +7,7 @@
  */
 
 import type { RouteTarget } from '../rollout/engine.ts'
-import type { Plan } from '../rollout/state.ts'
+import type { Plan, Rollout } from '../rollout/state.ts'
 
 /** A ramp that is a rollout. */
 export interface RampRequest {
@@ -41,6 +41,8 @@ export type FlagState =
       readonly route: string
       readonly rollout: string
       readonly to: string
+      /** It has ended otherwise than by promotion; left out: it has not. */
+      readonly isTakenBack?: boolean
     }
 
 export type FlagChange =
@@ -125,7 +127,7 @@ export function shareAt(
 /** What a flag means at a moment. */
 export type Standing =
   | { readonly kind: 'share'; readonly weightBp: number }
-  /** The coin of a running rollout. */
+  /** The coin of a rollout, which that rollout's route tosses itself; of one that was promoted, `on` for everybody. */
   | {
       readonly kind: 'coin'
       readonly route: string
@@ -134,9 +136,21 @@ export type Standing =
     }
 
 const NOBODY: Standing = { kind: 'share', weightBp: 0 }
-const EVERYBODY: Standing = { kind: 'share', weightBp: 10_000 }
+const EVERYBODY_BP = 10_000
 
-/** A rollout that was promoted leaves its flag on while its upstream is the stable one; one that was taken back, off. */
+/** Whether the rollout that decides a flag was taken back; of one that nobody knows any more, as it was. */
+export function isTakenBack(
+  state: Extract<FlagState, { kind: 'rollout' }>,
+  rollout: Rollout | undefined,
+): boolean {
+  if (rollout === undefined) return state.isTakenBack === true
+  return 'endedAtMs' in rollout && rollout.phase !== 'promoted'
+}
+
+/**
+ * A rollout that was promoted leaves its flag on while its upstream is the stable one; one that was taken back, off. On its
+ * route the flag says nothing any more: it would send everybody to the canary of the next rollout.
+ */
 export function standingOf({ state }: OwnFlag, targets: readonly RouteTarget[]): Standing {
   switch (state.kind) {
     case 'off':
@@ -151,7 +165,8 @@ export function standingOf({ state }: OwnFlag, targets: readonly RouteTarget[]):
         const { salt, weightBp } = canary
         return { kind: 'coin', route: state.route, salt, weightBp }
       }
-      return target?.stable === state.to ? EVERYBODY : NOBODY
+      const isOn = target?.stable === state.to && state.isTakenBack !== true
+      return isOn ? { kind: 'coin', route: state.route, salt: '', weightBp: EVERYBODY_BP } : NOBODY
     }
   }
 }

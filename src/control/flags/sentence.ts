@@ -32,6 +32,6 @@ export function describeState({ state }: OwnFlag): string {
     case 'waiting':
       return `off until ${new Date(state.atMs).toISOString()}`
     case 'rollout':
-      return `as rollout ${state.rollout}`
+      return `as rollout ${state.rollout}${state.isTakenBack === true ? ', which was taken back' : ''}`
   }
 }

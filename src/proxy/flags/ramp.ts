@@ -5,7 +5,7 @@
  * answers OFREP.
  */
 
-import { bucketOf, seedOf } from '../bucket.ts'
+import { BUCKET_COUNT, bucketOf, seedOf } from '../bucket.ts'
 import type { FlagSubject } from './evaluator.ts'
 import type { FlagRamp } from '../snapshot.ts'
 
@@ -28,8 +28,9 @@ export function rampVariant(ramp: CompiledRamp, subject: FlagSubject): string | 
   return coinVariant(ramp, subject.unit)
 }
 
-/** Returns what the coin says of a unit (UTF-8 bytes in a latin1 string); `stable` without one. */
+/** Returns what the coin says of a unit (UTF-8 bytes in a latin1 string); `stable` without one, unless all are `canary`. */
 export function coinVariant(ramp: CompiledRamp, unit: string | null): string {
+  if (ramp.weightBp === BUCKET_COUNT) return CANARY
   if (unit === null) return STABLE
   return bucketOf(unit, ramp.seed) < ramp.weightBp ? CANARY : STABLE
 }

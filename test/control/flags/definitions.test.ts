@@ -20,7 +20,7 @@ interface Case {
   readonly route: string
 }
 
-const weightBp = fc.integer({ min: 0, max: 10_000 })
+const weightBp = fc.oneof(fc.integer({ min: 0, max: 10_000 }), fc.constant(10_000))
 const plan = fc.option(fc.constantFrom('gold', 'silver', 'größe'))
 const unit = fc.option(fc.string({ unit: 'grapheme', minLength: 1 }))
 
@@ -30,7 +30,13 @@ const cases: fc.Arbitrary<Case> = fc.record({
   state: fc.oneof(
     fc.constant({ kind: 'off', reason: '' } as const),
     fc.record({ kind: fc.constant('share' as const), weightBp, due: fc.constant([]) }),
-    fc.constant({ kind: 'rollout', route: 'shop', rollout: 'shop-1', to: 'shop-v2' } as const),
+    fc.record({
+      kind: fc.constant('rollout' as const),
+      route: fc.constant('shop'),
+      rollout: fc.constant('shop-1'),
+      to: fc.constant('shop-v2'),
+      isTakenBack: fc.boolean(),
+    }),
   ),
   target: fc.record({
     route: fc.constant('shop'),
@@ -73,8 +79,11 @@ function expected({
   }
   if (state.kind !== 'rollout') return 'stable'
   const { canary, stable } = target
-  if (canary?.rollout !== 'shop-1') return say(stable === 'shop-v2')
+  if (canary?.rollout !== 'shop-1' && (stable !== 'shop-v2' || state.isTakenBack === true)) {
+    return 'stable'
+  }
   if (route === 'shop') return null
+  if (canary?.rollout !== 'shop-1' || canary.weightBp === 10_000) return 'canary'
   return say(who !== null && bucketOf(utf8(who), seedOf(canary.salt)) < canary.weightBp)
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../../src/control/coded-error.ts'
 import { FLAG_LIMIT } from '../../../src/control/flags/own-flags.ts'
-import { abort, M, promoteFull, S, STORE_FAULT } from '../rollout/house.ts'
+import { abort, M, promoteFull, retry, S, STORE_FAULT } from '../rollout/house.ts'
 import { ANN, AT_ONCE, BOB, FlagHouse, RAMP, share } from './house.ts'
 
 describe('a flag', () => {
@@ -135,6 +135,44 @@ describe('a ramp with a route is a rollout', () => {
     expect(house.canaries('checkout')).toBe(100)
     await house.inner.engine.act('shop-3', promoteFull, ANN)
     expect(house.canaries('checkout')).toBe(0)
+  })
+
+  test("once promoted, it leaves the next rollout of its route to that one's coin", async () => {
+    const house = await FlagHouse.open()
+    await house.create()
+    await house.flags.change('checkout', AT_ONCE, ANN)
+    await house.inner.engine.act('shop-1', promoteFull, ANN)
+    await house.inner.start(RAMP.plan, 'shop-v3')
+    expect(house.evaluate('checkout', 'ann', 'shop')).toBeNull()
+    expect(house.evaluate('checkout', 'ann')).toBe('canary')
+  })
+
+  test.for([false, true])(
+    'one that was taken back stays off when another rollout brings its upstream, restart: %s',
+    async (isRestarted) => {
+      const house = await FlagHouse.open()
+      await house.create()
+      await house.flags.change('checkout', AT_ONCE, ANN)
+      await house.inner.engine.act('shop-1', abort, ANN)
+      await house.pass(100)
+      if (isRestarted) await house.restart()
+      await house.inner.start(RAMP.plan, 'shop-v2')
+      await house.inner.engine.act('shop-2', promoteFull, ANN)
+      expect(house.canaries('checkout')).toBe(0)
+    },
+  )
+
+  test('one that was taken back and is tried again decides anew, and is on when that is promoted', async () => {
+    const house = await FlagHouse.open()
+    await house.create()
+    await house.flags.change('checkout', AT_ONCE, ANN)
+    await house.inner.engine.act('shop-1', abort, ANN)
+    await house.pass(100)
+    await house.inner.engine.act('shop-1', retry, ANN)
+    await house.pass(100)
+    expect(house.evaluate('checkout', 'ann', 'shop')).toBeNull()
+    await house.inner.engine.act('shop-1', promoteFull, ANN)
+    expect(house.canaries('checkout')).toBe(100)
   })
 
   test('it starts when it is time, also after a restart', async () => {
