@@ -40,7 +40,12 @@ export interface RingPlaces {
 export function createPicker(
   balance: Balance,
   members: readonly Member[],
-  options: { readonly random: () => number; readonly places: () => RingPlaces },
+  options: {
+    readonly random: () => number
+    readonly places: () => RingPlaces
+    /** What chose until now; null: nothing did. */
+    readonly before: Picker | null
+  },
 ): Picker {
   if (members.length === 0) return NOBODY
   const { random } = options
@@ -49,7 +54,7 @@ export function createPicker(
     case 'leastRequest':
       return new LeastRequest(members, random)
     case 'roundRobin':
-      return new RoundRobin(members, random)
+      return new RoundRobin(members, random, options.before)
     case 'random':
       return new Random(members, random)
     case 'consistentHash':
@@ -83,7 +88,18 @@ class LeastRequest implements Picker {
     const b = this.#endpoints[second]!
     if (a === avoid) return b
     if (b === avoid) return a
-    return b.load * this.#costs[second]! < a.load * this.#costs[first]! ? b : a
+    return this.#isBetter(second, first) ? b : a
+  }
+
+  /**
+   * Whether the one drawn second is less busy. By weight, it must be so with the request that comes: an idle endpoint of
+   * little weight would else get one as soon as a heavy one has any.
+   */
+  #isBetter(second: number, first: number): boolean {
+    const load = this.#endpoints[first]!.load
+    const other = this.#endpoints[second]!.load
+    if (this.#draw.isEven) return other < load
+    return (other + 1) * this.#costs[second]! <= load * this.#costs[first]!
   }
 
   #other(first: number): number {
@@ -118,15 +134,22 @@ class Random implements Picker {
   }
 }
 
-/** Smooth weighted round robin, as nginx has it. Begins anywhere, so that threads do not go in step. */
+/**
+ * Smooth weighted round robin, as nginx has it. Begins anywhere, so that threads do not go in step, and goes on where the
+ * one before it was, as the first picks favour the heavy ones.
+ */
 class RoundRobin implements Picker {
   readonly #members: readonly Member[]
   readonly #credits: Float64Array
   readonly #total: number
 
-  constructor(members: readonly Member[], random: () => number) {
+  constructor(members: readonly Member[], random: () => number, before: Picker | null) {
+    const known = before instanceof RoundRobin ? before.#byEndpoint() : null
     this.#members = members
-    this.#credits = Float64Array.from(members, ({ weight }) => random() * weight)
+    this.#credits = Float64Array.from(
+      members,
+      ({ endpoint, weight }) => known?.get(endpoint) ?? random() * weight,
+    )
     this.#total = members.reduce((sum, { weight }) => sum + weight, 0)
   }
 
@@ -140,6 +163,10 @@ class RoundRobin implements Picker {
     }
     credits[best]! -= this.#total
     return this.#members[best]!.endpoint
+  }
+
+  #byEndpoint(): ReadonlyMap<Endpoint, number> {
+    return new Map(this.#members.map(({ endpoint }, i) => [endpoint, this.#credits[i]!]))
   }
 }
 

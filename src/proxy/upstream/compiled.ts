@@ -30,7 +30,7 @@ export class CompiledUpstream {
   readonly #settings: Upstream
   readonly #context: UpstreamContext
   readonly #weights: readonly number[]
-  #picker!: Picker
+  #picker: Picker | null = null
   readonly #hasLimits: boolean
   #isOverfull = false
   #isDown = false
@@ -65,7 +65,7 @@ export class CompiledUpstream {
       this.watch.suspect = null
       if (suspect !== choice.avoid && suspect.isFit) return suspect
     }
-    return this.#picker.pick(choice)
+    return this.#picker!.pick(choice)
   }
 
   /** Why `choose` gave no endpoint just now. */
@@ -105,6 +105,7 @@ export class CompiledUpstream {
       {
         random: this.#context.random,
         places: () => this.#places(members),
+        before: this.#picker,
       },
     )
   }

@@ -8,8 +8,8 @@
 
 import { murmur3 } from '../bucket.ts'
 
-/** Points of an endpoint of average weight, where there is room: shares are then within some 8 % of even. */
-const POINTS_EACH = 160
+/** Points of an endpoint of average weight at most, and at least half of them, where there is room. */
+const POINTS_EACH = 256
 /** Of a ring altogether: about 3 ms to make. */
 const POINT_LIMIT = 20_000
 
@@ -25,9 +25,9 @@ export class HashRing {
 
   constructor(places: readonly Place[]) {
     const total = places.reduce((sum, { weight }) => sum + weight, 0)
-    const each = Math.min(POINTS_EACH, Math.floor(POINT_LIMIT / Math.max(1, places.length)))
+    const perWeight = pointsPerWeight(places.length, total)
     const pairs = places.flatMap(({ id, weight }, owner) => {
-      const count = Math.max(1, Math.round((each * places.length * weight) / total))
+      const count = Math.max(1, Math.round(perWeight * weight))
       return Array.from({ length: count }, (_, i) => ({ point: murmur3(`${id}#${i}`, 0), owner }))
     })
     pairs.sort((a, b) => a.point - b.point || a.owner - b.owner)
@@ -55,6 +55,12 @@ export class HashRing {
   ownerAt(position: number): number {
     return this.#owners[position % this.#owners.length]!
   }
+}
+
+/** A power of two, so that it stays the same while few come and go: others' points would move units of their own. */
+function pointsPerWeight(placeCount: number, totalWeight: number): number {
+  const most = Math.min(POINTS_EACH * placeCount, POINT_LIMIT)
+  return 2 ** Math.floor(Math.log2(most / totalWeight))
 }
 
 /** The rings of a thread by upstream: a change of weight in a rollout makes none anew. */

@@ -37,6 +37,32 @@ describe.for(BALANCES)('%s', (balance) => {
   })
 })
 
+describe.for(['leastRequest', 'roundRobin', 'random'] as const)('%s under traffic', (balance) => {
+  test.for([
+    [[3, 1], 100],
+    [[3, 1], 2_000],
+    [[100, 1, 1], 500],
+    [[1, 0.1], 500],
+  ] as const)('sends parts by weight: %j at %i requests a second', ([weights, perSecond]) => {
+    const fleet = new Fleet(weights.length, { settings: { balance }, weights })
+    fleet.run(100_000, perSecond)
+    const total = weights.reduce((sum, weight) => sum + weight, 0)
+    for (const [i, part] of fleet.parts.entries()) {
+      const wanted = weights[i]! / total
+      expect(Math.abs(part / weights.length - wanted)).toBeLessThan(0.02 + 0.1 * wanted)
+    }
+  })
+})
+
+test('round robin goes on where it was when anything about endpoints changes', () => {
+  const fleet = new Fleet(2, { settings: { balance: 'roundRobin' }, weights: [3, 1] })
+  for (let i = 0; i < 400; i++) {
+    fleet.set.changeCount++
+    fleet.choose()
+  }
+  expect(fleet.counts).toEqual([300, 100])
+})
+
 describe('leastRequest', () => {
   test('of two takes the less busy one, for its weight', () => {
     const fleet = new Fleet(2, { weights: [3, 1] })
@@ -111,6 +137,17 @@ describe('consistentHash', () => {
     const after = placesOf(fleet)
     expect(after.filter((place, i) => place !== 5 && place !== before[i])).toEqual([])
     expect(after.filter((place) => place === 5).length).toBeGreaterThan(hashes.length / 12)
+  })
+
+  test('the same holds where weights differ, as far as it can', () => {
+    const fleet = new Fleet(7, { settings, weights: [5, 3, 1, 1, 2, 4, 1] })
+    fleet.use(settings, 6)
+    const before = placesOf(fleet)
+    fleet.use(settings, 7)
+    const after = placesOf(fleet)
+    const moved = after.filter((place, i) => place !== 6 && place !== before[i])
+    expect(moved).toHaveLength(0)
+    expect(after.filter((place) => place === 6).length).toBeGreaterThan(hashes.length / 40)
   })
 
   test('what one endpoint has too much of goes to the next one, the same for the same unit', () => {
