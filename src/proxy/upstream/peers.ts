@@ -117,8 +117,8 @@ function less(a: Deeds, b: Deeds): Deeds {
 }
 
 /**
- * Whether requests wait and none is answered, for longer than the others take. One request alone may be slow by nature, so
- * that it takes a second one to be certain.
+ * Whether requests wait and none is answered, for longer than the others take. Those that wait may be slow by nature, or
+ * their clients slow to send them, so that it takes another one to be certain, sent when the silence was half as long.
  */
 function silenceOf(
   own: Vitals,
@@ -131,8 +131,12 @@ function silenceOf(
   if (silentMs < limitMs / 2) return 'none'
   const turnCount = Math.min(Math.ceil(silentMs / TURN_MS), lookBackTurns(rules))
   if (group.others(own, turnCount).okCount < rules.minRequests) return 'none'
-  if (own.unansweredCount < SILENT_COUNT) return 'suspected'
-  if (silentMs < limitMs) return 'none'
+  const doubtTurns = Math.min(Math.floor((silentMs - limitMs / 2) / TURN_MS), TURN_LIMIT - 1)
+  const isAsked = own.openedBetween(doubtTurns, 0) > 0
+  if (own.unansweredCount < SILENT_COUNT || !isAsked) return 'suspected'
+  // As long as the longest answer of the others.
+  const waitTurns = Math.ceil(limitMs / SILENT_FACTOR / TURN_MS)
+  if (silentMs < limitMs || own.openedBetween(doubtTurns, waitTurns) <= 0) return 'none'
   return own.unansweredSince(SILENT_TURNS) < SILENT_COUNT ? 'none' : 'certain'
 }
 

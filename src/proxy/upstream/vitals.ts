@@ -118,6 +118,11 @@ export class Vitals {
     return Math.max(0, this.unansweredCount - this.#since(OPENED, turnCount))
   }
 
+  /** Requests opened between `turnCount` turns ago and `untilTurns` turns ago. */
+  openedBetween(turnCount: number, untilTurns: number): number {
+    return this.#since(OPENED, turnCount) - this.#since(OPENED, untilTurns)
+  }
+
   requestsSince(turnCount: number): number {
     return this.#since(REQUESTS, turnCount)
   }

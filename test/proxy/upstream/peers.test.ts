@@ -10,6 +10,8 @@ interface Deed {
   readonly latencyMs?: number
   /** Requests that came in the first turn and have had no answer since. */
   readonly hangingCount?: number
+  /** The turn in which one more came that has had none. */
+  readonly askedTurn?: number
 }
 
 const TURNS = 8
@@ -20,11 +22,13 @@ function vitalsOf({
   failureCount = 0,
   latencyMs = 5,
   hangingCount = 0,
+  askedTurn = -1,
 }: Deed): Vitals {
   const vitals = new Vitals()
   vitals.endTurn()
   for (let i = 0; i < hangingCount; i++) vitals.beginWait(0)
   for (let turn = 0; turn < TURNS; turn++) {
+    if (turn === askedTurn) vitals.beginWait(turn * TURN_MS)
     for (let i = 0; i < okCount; i++) vitals.note('ok', latencyMs * (900 + ((i * 37) % 200)))
     for (let i = 0; i < failureCount; i++) vitals.note('serverError', 1_000)
     vitals.endTurn()
@@ -124,8 +128,15 @@ describe('latency', () => {
 
 describe('silence', () => {
   test.for([
-    ['two wait', [{ hangingCount: 2 }, ...THREE], ['0 silence']],
-    ['of two endpoints one is silent', [{ hangingCount: 2 }, WELL], ['0 silence']],
+    [
+      'two wait, and one that came later',
+      [{ hangingCount: 2, askedTurn: 4 }, ...THREE],
+      ['0 silence'],
+    ],
+    ['of two endpoints one is silent', [{ hangingCount: 2, askedTurn: 4 }, WELL], ['0 silence']],
+    ['two wait: another one would tell', [{ hangingCount: 2 }, ...THREE], ['0?']],
+    ['two wait since the beginning', [{ hangingCount: 2, askedTurn: 1 }, ...THREE], ['0?']],
+    ['two wait, and one came just now', [{ hangingCount: 2, askedTurn: 7 }, ...THREE], []],
     ['one waits: another one would tell', [{ hangingCount: 1 }, ...THREE], ['0?']],
     [
       'others take a second for an answer too',

@@ -72,6 +72,31 @@ test('a request that takes long by nature takes nobody out', () => {
   expect(fleet.reason(0)).toBeNull()
 })
 
+test.for([10, 50, RATE])(
+  'nor do several, at %i requests a second, where what else it is asked is answered',
+  (rate) => {
+    const fleet = fleetOf(2)
+    fleet.run(5_000, rate)
+    for (let i = 0; i < 3; i++) {
+      fleet.endpoint(0).connectionCount++
+      fleet.endpoint(0).vitals.beginWait(fleet.nowMs)
+    }
+    for (let second = 0; second < 20; second++) {
+      fleet.run(1_000, rate)
+      expect(fleet.reason(0)).toBeNull()
+    }
+  },
+)
+
+test('two of four that hang are out within two seconds', () => {
+  const fleet = fleetOf(4)
+  fleet.run(5_000, RATE)
+  fleet.behaviours[0] = HUNG
+  fleet.behaviours[2] = HUNG
+  const isOut = (): boolean => fleet.reason(0) === 'silence' && fleet.reason(2) === 'silence'
+  expect(fleet.until(isOut, 10_000, RATE)).toBeLessThan(2_000)
+})
+
 test('no more than half are out, and that half serves', () => {
   const fleet = fleetOf(4)
   fleet.behave({ latencyMs: 1, result: 'connectFailure' })
