@@ -16,6 +16,8 @@ export const CONCURRENCY = 64
 
 /** First checks are spread over so many milliseconds, or over less where the interval is shorter. */
 const SPREAD_MS = 5_000
+/** A tick that comes so late tells of a pause of ours, whose end finds every check's time up. */
+const PAUSE_MS = 250
 /** Share of the interval by which each one is drawn shorter or longer. */
 const JITTER = 0.1
 
@@ -33,6 +35,8 @@ interface Probe {
   health: Health
   dueMs: number
   isRunning: boolean
+  /** The process stood still meanwhile: a failure is none of the endpoint's. */
+  isDisturbed: boolean
   passedCount: number
   failedCount: number
 }
@@ -59,10 +63,12 @@ export class Prober {
   readonly #closing = new AbortController()
   #probes = new Map<string, Probe>()
   #activeCount = 0
+  #tickedMs: number
   #unhealthy = ''
 
   constructor(options: ProberOptions) {
     this.#options = options
+    this.#tickedMs = options.nowMs()
   }
 
   /** All that is to be checked from now on. Endpoints that stay keep what is known of them. */
@@ -87,6 +93,10 @@ export class Prober {
   /** Begins the checks that are due; called every 100 ms. */
   tick(): void {
     const nowMs = this.#options.nowMs()
+    if (this.#isPaused(nowMs)) {
+      for (const probe of this.#probes.values()) probe.isDisturbed = true
+    }
+    this.#tickedMs = nowMs
     const due = [...this.#probes.values()]
       .filter((probe) => !probe.isRunning && probe.dueMs <= nowMs)
       .toSorted((a, b) => a.dueMs - b.dueMs)
@@ -94,6 +104,10 @@ export class Prober {
       if (this.#activeCount >= CONCURRENCY) return
       void this.#run(probe)
     }
+  }
+
+  #isPaused(nowMs: number): boolean {
+    return nowMs - this.#tickedMs > PAUSE_MS
   }
 
   /** Ends the checks that are on the way. */
@@ -111,6 +125,7 @@ export class Prober {
       health: unknownHealth(nowMs),
       dueMs: nowMs + this.#options.random() * spreadMs,
       isRunning: false,
+      isDisturbed: false,
       passedCount: 0,
       failedCount: 0,
     }
@@ -127,10 +142,16 @@ export class Prober {
     const { upstream, id, target, check } = probe.probed
     const startMs = nowMs()
     probe.isRunning = true
+    probe.isDisturbed = false
     this.#activeCount++
     const finding = await ask(target, check, this.#closing.signal)
     this.#activeCount--
     probe.isRunning = false
+    const endMs = nowMs()
+    if (!finding.isPassed && (probe.isDisturbed || this.#isPaused(endMs))) {
+      probe.dueMs = endMs
+      return
+    }
     probe.dueMs = startMs + check.intervalMs * (1 + JITTER * (2 * random() - 1))
     if (this.#probes.get(keyOf(upstream, id)) === probe) this.#take(probe, finding)
   }

@@ -177,6 +177,30 @@ test('so many checks are on the way at once and no more; the others come when th
   expect(new Set(bench.asked.map(({ port }) => port)).size).toBe(ports.length)
 })
 
+test('a check that fails while the process stood still says nothing, and is made again', async () => {
+  const bench = start({ random: () => 0 })
+  bench.prober.use([probed(1)])
+  bench.isHeld = true
+  bench.findings.set(1, FAILED)
+  await bench.pass(100)
+  // The time is up before the tick that would have come first.
+  bench.nowMs += 3_000
+  bench.held.pop()!()
+  await setImmediate()
+  expect(bench.told).toEqual([])
+  await bench.pass(100)
+  expect(bench.asked).toHaveLength(2)
+  // And after it.
+  bench.nowMs += 3_000
+  bench.prober.tick()
+  bench.held.pop()!()
+  await setImmediate()
+  expect(bench.told).toEqual([])
+  bench.isHeld = false
+  await bench.pass(200)
+  expect(bench.told).toEqual([[probed(1).id]])
+})
+
 test('an endpoint is not asked again while a check of it is on the way', async () => {
   const bench = start()
   bench.isHeld = true
