@@ -133,9 +133,8 @@ export class Attempts {
 
   /** Whether another try may follow this one, should its endpoint turn out to answer nothing. */
   get isMovable(): boolean {
-    const { route, variant } = this.#assignment
     if (!this.#isRepeatable || !this.kept.isWhole) return false
-    return variant.tries.fallsBack || this.#count < route.retry.attempts
+    return this.tries.fallsBack || this.#count < this.#assignment.route.retry.attempts
   }
 
   /** What comes after this; `NOTHING`: the request ends so. */

@@ -115,6 +115,28 @@ describe('where an endpoint answers nothing any more', () => {
     await expect(answer).resolves.toMatchObject({ status: 201 })
     await crowd.stop()
   })
+
+  test('who asks for the canary waits on too, as nothing else may be asked', async () => {
+    const [stable, well, silent] = await Promise.all([0, 1, 2].map(() => startUpstream()))
+    const proxy = await startProxy({
+      stable: [stable!.port],
+      canary: { endpoints: [well!.port, silent!.port], weightBp: 9_999 },
+      upstream: { outlier: RULES },
+      route: { fallback: true, forceHeader: 'x-variant' },
+    })
+    const [wellId, silentId] = [well!, silent!].map(({ port }) => `http1://127.0.0.1:${port}`)
+    silent!.script = hang
+    proxy.server.setUnhealthy([wellId!])
+    const asking = await connectClient(proxy.port)
+    const answer = asking.get('/', 'X-Variant: canary\r\n')
+    const received = await silent!.request(0)
+    proxy.server.setUnhealthy([])
+    const crowd = await crowdOn(proxy)
+    await eventually(() => proxy.reports.get(silentId!)?.ejected?.reason).toBe('silence')
+    received.answer(201)
+    await expect(answer).resolves.toMatchObject({ status: 201 })
+    await crowd.stop()
+  })
 })
 
 test('control hears of each endpoint what it has to do and how it fares, and nothing twice', async () => {
