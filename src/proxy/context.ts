@@ -113,5 +113,6 @@ export class ThreadContext {
     this.requestHead = new RequestHead(table.limits)
     this.responseHead = new ResponseHead(table.limits.responseHeadBytes)
     for (const tunnel of this.tunnels) tunnel.onTableChange()
+    this.endpoints.dismiss()
   }
 }

@@ -76,6 +76,11 @@ export class EndpointSet {
     }
   }
 
+  /** Nobody is to wait at those that are retired; to be called when the table that does not name them is in force. */
+  dismiss(): void {
+    for (const endpoint of this.#leaving) endpoint.leave()
+  }
+
   /** By id, those that health checks have found so; all others are healthy. */
   setUnhealthy(ids: ReadonlySet<string>): void {
     this.#unhealthy = ids

@@ -96,6 +96,23 @@ test('it goes elsewhere when its endpoint is out', async () => {
   await Promise.all(busy.map(({ answer }) => answer))
 })
 
+test('it goes elsewhere when its endpoint has left', async () => {
+  const upstreams = [await startUpstream(() => undefined), await startUpstream(answerOk)]
+  const limits = { ...NO_LIMITS, connections: 1, pendingRequests: 8 }
+  const [left, right] = upstreams.map(({ port }) => port)
+  const setup = { stable: [left!], upstream: { limits } }
+  const proxy = await startProxy(setup)
+  const first = await ask(proxy, '/1')
+  const received = await upstreams[0]!.request(0)
+  const second = await ask(proxy, '/2')
+  await proxy.sweeps(1)
+  proxy.use({ ...setup, stable: [right!] })
+  await expect(second.answer).resolves.toMatchObject({ status: 200 })
+  expect(upstreams.map(({ requests }) => requests.length)).toEqual([1, 1])
+  received.answer(200, 'ok')
+  await first.answer
+})
+
 test('who leaves waits no more', async () => {
   const { upstream, proxy } = await start({ connections: 1, pendingRequests: 1 })
   const first = await ask(proxy, '/1')
