@@ -107,7 +107,8 @@ export const UpstreamList = z
   .object({
     upstreams: z.array(UpstreamView),
     leaving: z.array(z.object({ id: z.string(), outstanding: count, connections: count })).meta({
-      description: 'Endpoints that no upstream has any more and that have work under way',
+      description:
+        'Endpoints that no upstream has any more and that have work under way, or may have: threads tell later',
     }),
   })
   .meta({ id: 'UpstreamList' })

@@ -15,7 +15,13 @@ import { Names } from './names.ts'
 import { type Probed, Prober } from './prober.ts'
 import { EndpointReports } from './reports.ts'
 import { type Resolution, resolveConfig } from './resolution.ts'
-import { type LeavingEndpoint, type UpstreamState, upstreamStates, usedUpstreams } from './state.ts'
+import {
+  type LeavingEndpoint,
+  SETTLED_AFTER_MS,
+  type UpstreamState,
+  upstreamStates,
+  usedUpstreams,
+} from './state.ts'
 
 export interface UpstreamsOptions {
   readonly ask: Ask
@@ -45,6 +51,8 @@ export class Upstreams {
   readonly #reports = new EndpointReports()
   #inForce: InForce | null = null
   #unusedSinceMs = new Map<string, number>()
+  /** When endpoints left the last upstream that had them, as long as threads may not have told what they do there. */
+  readonly #leftSinceMs = new Map<string, number>()
   /** Addresses have changed and are not published. */
   #isStale = false
   #isPublishing = false
@@ -63,11 +71,13 @@ export class Upstreams {
 
   /** That snapshot is in force in every thread; it was made of that resolution. */
   published(resolution: Resolution, snapshot: Snapshot): void {
+    const before = this.#ids()
     this.#inForce = { resolution, snapshot }
+    this.#noteLeft(before)
     const written = [...resolution.written.upstreams.values()]
     this.#names.use(written.flatMap(({ endpoints }) => endpoints.map(({ host }) => host)))
     this.#prober.use(probedOf(this.#inForce))
-    this.#reports.retain(this.#ids())
+    this.#retain()
     this.#noteUse(snapshot)
   }
 
@@ -125,17 +135,33 @@ export class Upstreams {
     })
   }
 
-  /** Endpoints that have left every upstream and still have requests under way. */
+  /** Endpoints that have left every upstream and still have requests under way, or may have. */
   leaving(): readonly LeavingEndpoint[] {
+    this.#retain()
     const named = this.#ids()
-    this.#reports.retain(named)
     const nowMs = this.#options.nowMs()
-    return this.#reports.ids
+    return [...new Set([...this.#leftSinceMs.keys(), ...this.#reports.ids])]
       .filter((id) => !named.has(id))
       .map((id) => {
         const { outstandingCount, connectionCount } = this.#reports.totals(id, nowMs)
         return { id, outstandingCount, connectionCount }
       })
+  }
+
+  #noteLeft(before: ReadonlySet<string>): void {
+    const named = this.#ids()
+    const nowMs = this.#options.nowMs()
+    for (const id of named) this.#leftSinceMs.delete(id)
+    for (const id of before) if (!named.has(id)) this.#leftSinceMs.set(id, nowMs)
+  }
+
+  /** Forgets what has left and been told to have nothing under way. */
+  #retain(): void {
+    const nowMs = this.#options.nowMs()
+    for (const [id, sinceMs] of this.#leftSinceMs) {
+      if (nowMs - sinceMs >= SETTLED_AFTER_MS) this.#leftSinceMs.delete(id)
+    }
+    this.#reports.retain(new Set([...this.#ids(), ...this.#leftSinceMs.keys()]))
   }
 
   figures(): UpstreamFigures {

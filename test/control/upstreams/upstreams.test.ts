@@ -220,7 +220,7 @@ test('a stable upstream without traffic is not safe: the rollout may go back to 
 test('an endpoint that has left is told of as long as it has work', async () => {
   const bench = start()
   bench.publish()
-  await bench.pass(1_000)
+  await bench.pass(1_000 + SETTLED_AFTER_MS)
   bench.upstreams.take(0, [
     report('http1://10.0.0.2:81', { outstandingCount: 1, connectionCount: 2 }),
   ])
@@ -230,7 +230,35 @@ test('an endpoint that has left is told of as long as it has work', async () => 
   expect(bench.upstreams.leaving()).toEqual([
     { id: 'http1://10.0.0.2:81', outstandingCount: 1, connectionCount: 2 },
   ])
+  await bench.pass(SETTLED_AFTER_MS)
+  expect(bench.upstreams.leaving()).toHaveLength(1)
   bench.upstreams.gone(0)
+  expect(bench.upstreams.leaving()).toEqual([])
+})
+
+test('nor is it gone before threads can have told what they sent to it', async () => {
+  const bench = start()
+  bench.publish()
+  await bench.pass(1_000 + SETTLED_AFTER_MS)
+  bench.upstreams.take(0, [report('http1://10.0.0.2:81', { requestCount: 7 })])
+  bench.addresses = ['10.0.0.1']
+  for (let ms = 0; bench.publicationCount < 3 && ms < 5_000; ms += 100) await bench.pass(100)
+  const idle = { id: 'http1://10.0.0.2:81', outstandingCount: 0, connectionCount: 0 }
+  expect(bench.upstreams.leaving()).toEqual([idle])
+  await bench.pass(SETTLED_AFTER_MS - 100)
+  expect(bench.upstreams.leaving()).toEqual([idle])
+  await bench.pass(100)
+  expect(bench.upstreams.leaving()).toEqual([])
+})
+
+test('an endpoint that comes back is not leaving', async () => {
+  const bench = start()
+  bench.publish()
+  await bench.pass(1_000)
+  bench.addresses = ['10.0.0.1']
+  await bench.pass(1_200)
+  bench.addresses = ['10.0.0.1', '10.0.0.2']
+  await bench.pass(1_200)
   expect(bench.upstreams.leaving()).toEqual([])
 })
 
