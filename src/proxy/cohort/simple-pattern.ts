@@ -4,7 +4,8 @@
  * Those are rows of single characters and classes, some of them repeated, with anchors at the ends: no group, no
  * alternative. Where something is repeated a varying number of times, whatever may come after it has no character in
  * common with it: so there is one way to read a value from each of its places, and going back finds at once that there
- * is no other. All else is RE2's. What is handed to V8 is written anew from what was read, so that no difference of the
+ * is no other. What is looked for anywhere has no unlimited repetition that could be entered from more than one place, else
+ * the time would grow with the square of the value. All else is RE2's. What is handed to V8 is written anew from what was read, so that no difference of the
  * two syntaxes counts; the tests hold the answers against RE2's. Case is left to RE2: `k` is also the sign of Kelvin.
  */
 
@@ -36,7 +37,9 @@ export function simplePattern(source: string): RegExp | null {
     elements.push({ ...set, ...count })
   }
   if (!isOneWay(elements)) return null
-  const text = elements.map(written).join('')
+  const row = isAnchored ? elements : withShortLead(elements)
+  if (!isAnchored && !isEnteredOnce(row)) return null
+  const text = row.map(written).join('')
   return new RegExp(`${isAnchored ? '^' : ''}${text}${reader.endsAnchored ? '$' : ''}`)
 }
 
@@ -49,6 +52,23 @@ function isOneWay(elements: readonly Element[]): boolean {
       if (next.min > 0) return true
     }
     return true
+  })
+}
+
+/** Where a search begins anywhere, what it begins with need not come more often than it must. */
+function withShortLead(elements: readonly Element[]): readonly Element[] {
+  const [first, ...others] = elements
+  if (first === undefined || first.min === first.max) return elements
+  return first.min === 0 ? withShortLead(others) : [{ ...first, max: first.min }, ...others]
+}
+
+/** In front of each unlimited repetition stands something that must be there and is not in it: so it has one beginning. */
+function isEnteredOnce(elements: readonly Element[]): boolean {
+  return elements.every((element, i) => {
+    if (element.max !== UNLIMITED) return true
+    const before = elements[i - 1]
+    if (before === undefined || before.min === 0 || before.min !== before.max) return false
+    return !overlap(before, element)
   })
 }
 

@@ -17,7 +17,8 @@ describe('simple is', () => {
     String.raw`^\d{4}-\d\d-\d{2}$`,
     '^[^@]+@[a-z]+$',
     '^a*b*c*$',
-    'a.*$',
+    'ab*c',
+    '[^@]+@corp',
   ])('%s', (source) => {
     expect(simplePattern(source)).not.toBe(null)
   })
@@ -32,6 +33,9 @@ describe('left to RE2 is', () => {
     ['what can be read in two ways by others', '.*x.*y'],
     ['two classes that have something in common', '[a-c]+[c-e]'],
     ['two classes of all but something', '[^a]+[^b]'],
+    ['what is read again from each place of a repetition', 'a.*$'],
+    ['what is read again from each place, a class', '[ab]b*c'],
+    ['what is read again behind two repetitions', 'ba*b*c'],
     ['what is lazy', 'a+?b'],
     ['an anchor within', 'a^b'],
     ['another anchor within', 'a$b'],
@@ -90,6 +94,13 @@ test('what is simple says what RE2 says', () => {
   expect(simpleCount, `seed ${SEED}`).toBeGreaterThan(4_000)
   expect(foundCount, `seed ${SEED}`).toBeGreaterThan(4_000)
 })
+
+test.for(['[^x]*x', String.raw`\d+x`, 'a*b*c*d$', '[a-c]{2,}d'])(
+  'what is looked for anywhere is not read again from each place: %s',
+  (source) => {
+    expect(simplePattern(source)!.source).not.toMatch(/\{\d+,\}/)
+  },
+)
 
 test('what is simple takes no long time, for whatever value', () => {
   const sources = [
