@@ -11,10 +11,12 @@ export function queryParameter(target: string, name: string): string | null {
   const start = target.indexOf('?')
   if (start < 0) return null
   let at = start + 1
+  let equals = start
   while (at <= target.length) {
     const separator = target.indexOf('&', at)
     const end = separator < 0 ? target.length : separator
-    const equals = target.indexOf(EQUALS, at)
+    // Looked for again only behind it: else each parameter without a value would read the rest of the query.
+    if (equals >= 0 && equals < at) equals = target.indexOf(EQUALS, at)
     const nameEnd = equals < 0 || equals > end ? end : equals
     if (isNamed(target, name, { at, nameEnd })) {
       return nameEnd === end ? '' : unescaped(target.slice(nameEnd + 1, end))

@@ -29,6 +29,13 @@ test.for([
   expect(queryParameter(target, name)).toBe(value)
 })
 
+test('the time is in proportion to the query, also where nothing has a value', () => {
+  const startMs = performance.now()
+  expect(queryParameter(`/?${'&'.repeat(1_000_000)}`, 'v')).toBe(null)
+  expect(queryParameter(`/?${'v&'.repeat(1_000_000)}x=1`, 'y')).toBe(null)
+  expect(performance.now() - startMs).toBeLessThan(2_000)
+})
+
 test('it is what URLSearchParams finds', () => {
   const part = fc.string({ unit: fc.constantFrom('a', 'b', '&', '=', '+', '%41', '%26', 'é', ' ') })
   const wantedName = part.filter((text) => text !== '')
