@@ -2,10 +2,11 @@
  * A set of addresses and CIDR ranges. Hot.
  *
  * IPv4, which nearly all are, by two numbers a range: `net.BlockList` costs a microsecond for each look, most of it to
- * make an address out of the text. It has the IPv6 ranges.
+ * make an address out of the text. It has the IPv6 ranges. Those of IPv4 addresses in IPv6 (`::ffff:0:0/96`) are IPv4's, as
+ * clients' addresses are.
  */
 
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIPv6, SocketAddress } from 'node:net'
 
 export class AddressSet {
   /** Two an IPv4 range: its bits, and which of them count. */
@@ -18,7 +19,7 @@ export class AddressSet {
     const ipv4: number[] = []
     let hasIpv6 = false
     for (const range of ranges) {
-      const [address = '', prefix] = range.split('/')
+      const [address = '', prefix] = asIpv4(range).split('/')
       if (isIPv6(address)) {
         hasIpv6 = true
         this.#ipv6.addSubnet(address, Number(prefix ?? 128), 'ipv6')
@@ -42,6 +43,19 @@ export class AddressSet {
     }
     return false
   }
+}
+
+const MAPPED_BITS = 96
+const MAPPED = /^::ffff:([\d.]+)$/
+
+/** Returns a range of IPv4 addresses in IPv6 as IPv4's, any other as it is. */
+function asIpv4(range: string): string {
+  const [address = '', prefix = '128'] = range.split('/')
+  const bits = Number(prefix) - MAPPED_BITS
+  if (bits < 0 || !isIPv6(address)) return range
+  const { address: plain } = new SocketAddress({ address, family: 'ipv6' })
+  const mapped = MAPPED.exec(plain)
+  return mapped === null ? range : `${mapped[1]}/${bits}`
 }
 
 const DOT = 0x2e
