@@ -8,11 +8,18 @@
 /** Characters of definitions with every reference in its place. */
 export const EXPANDED_CHARS = 4_194_304
 
+/** Parts that others may refer to; for each, all definitions are searched. */
+export const EVALUATOR_LIMIT = 256
+
 /** Returns what the text holds without references. Throws where it is no JSON object, or grows too large. */
 export function expand(text: string): Record<string, unknown> {
   const value = parseObject(text)
   const parts = value['$evaluators']
   if (!isObject(parts)) return value
+  const partCount = Object.keys(parts).length
+  if (partCount > EVALUATOR_LIMIT) {
+    throw new Error(`has ${partCount} $evaluators; at most ${EVALUATOR_LIMIT} are possible`)
+  }
   let expanded = JSON.stringify(value)
   for (const [name, part] of Object.entries(parts)) {
     const reference = JSON.stringify({ $ref: name })

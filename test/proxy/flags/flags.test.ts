@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { bucketOf, murmur3, seedOf, utf8 } from '../../../src/proxy/bucket.ts'
 import { ThreadFlags } from '../../../src/proxy/flags/flags.ts'
 import { FlagdFlags } from '../../../src/proxy/flags/flagd.ts'
-import { EXPANDED_CHARS } from '../../../src/proxy/flags/references.ts'
+import { EVALUATOR_LIMIT, EXPANDED_CHARS } from '../../../src/proxy/flags/references.ts'
 import type { FlagProvider } from '../../../src/proxy/snapshot.ts'
 import { subjectOf } from './subject.ts'
 
@@ -241,6 +241,9 @@ describe('definitions', () => {
     }
     const definitions = JSON.stringify({ $evaluators, flags: { a: flag({ $ref: 'e30' }) } })
     expect(() => new FlagdFlags(definitions)).toThrow(`larger than ${EXPANDED_CHARS} characters`)
+    const many = Array.from({ length: EVALUATOR_LIMIT + 1 }, (_, i) => [`e${i}`, true] as const)
+    const parts = JSON.stringify({ $evaluators: Object.fromEntries(many), flags: {} })
+    expect(() => new FlagdFlags(parts)).toThrow(`at most ${EVALUATOR_LIMIT}`)
   })
 
   test('that are nested without end are refused', () => {
