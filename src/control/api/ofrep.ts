@@ -19,6 +19,9 @@ import type { ApiDeps } from './deps.ts'
 /** Levels of a context. */
 const CONTEXT_DEPTH = 32
 
+/** Of a request: each flag looks at the whole context. */
+const CONTEXT_BYTES = 65_536
+
 /** Loose, as the protocol may grow. */
 const EvaluationBody = z.looseObject({
   context: z
@@ -54,6 +57,7 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
     '/ofrep/v1/evaluate/flags/:key',
     {
       config: { role: 'viewer' },
+      bodyLimit: CONTEXT_BYTES,
       preValidation: fillBody,
       schema: {
         tags: ['ofrep'],
@@ -85,6 +89,7 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
     '/ofrep/v1/evaluate/flags',
     {
       config: { role: 'viewer' },
+      bodyLimit: CONTEXT_BYTES,
       preValidation: fillBody,
       schema: {
         tags: ['ofrep'],

@@ -201,11 +201,19 @@ describe('OFREP', () => {
 
   test('a context that is nested without end is refused', async () => {
     const { served } = await openFlagApi()
-    const text = `{"context":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
+    const text = `{"context":{"a":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`
     for (const path of ['/ofrep/v1/evaluate/flags/shop', '/ofrep/v1/evaluate/flags']) {
       const headers = { 'content-type': 'application/json' }
       const refused = await served.ask('POST', path, { text, headers })
       expect(refused).toMatchObject({ status: 400, json: { errorCode: 'INVALID_CONTEXT' } })
+    }
+  })
+
+  test('a context is of a bounded size', async () => {
+    const { api } = await openFlagApi()
+    const context = { targetingKey: 'ann', a: 'é'.repeat(40_000) }
+    for (const path of ['/ofrep/v1/evaluate/flags/shop', '/ofrep/v1/evaluate/flags']) {
+      expect((await api('POST', path, { context })).status).toBe(413)
     }
   })
 
