@@ -7,6 +7,7 @@ import { Endpoint } from './endpoint.ts'
 import { HashRings } from './hash-ring.ts'
 import type { EndpointReport } from './report.ts'
 import type { UpstreamLimits } from './settings.ts'
+import { TURN_MS } from './vitals.ts'
 import type { Watch } from './watch.ts'
 
 export class EndpointSet {
@@ -96,6 +97,7 @@ export class EndpointSet {
 
   /** A turn of 250 ms is over: ejects and readmits. */
   endTurn(nowMs: number): void {
+    this.#excusePause(nowMs - this.nowMs - TURN_MS)
     this.nowMs = nowMs
     let isWarming = false
     for (const endpoint of this.#byId.values()) {
@@ -107,6 +109,12 @@ export class EndpointSet {
     this.#wasWarming = isWarming
     for (const watch of this.#watches) if (watch.endTurn(nowMs)) hasChanged = true
     if (hasChanged) this.changeCount++
+  }
+
+  /** `lostMs`: how late the turn is. The answers to what waits may have come by now, and are read after this. */
+  #excusePause(lostMs: number): void {
+    if (lostMs < TURN_MS) return
+    for (const { vitals } of this.#byId.values()) vitals.excuse(lostMs)
   }
 
   /**

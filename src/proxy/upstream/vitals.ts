@@ -97,6 +97,11 @@ export class Vitals {
     this.#openedCount = this.#sums[OPENED]!
   }
 
+  /** The thread has stood still for so long: nobody could be heard. */
+  excuse(lostMs: number): void {
+    this.#heardMs += lostMs
+  }
+
   /** What it did up to now is not looked back at any more, nor what it has not answered yet. */
   beginAnew(nowMs: number): void {
     this.hear(nowMs)

@@ -88,6 +88,31 @@ test.for([10, 50, RATE])(
   },
 )
 
+test.for([1_500, 3_000, 8_000, 30_000])(
+  'where the thread stands still for %i ms nobody is ejected for that',
+  (pauseMs) => {
+    for (const size of [2, 3, 4]) {
+      for (const latencyMs of [5, 300, 700, 2_000]) {
+        for (const perSecond of [5, 20, 500]) {
+          for (const seed of [1, 2]) {
+            const fleet = fleetOf(size, seed)
+            fleet.behave({ latencyMs, result: 'ok' })
+            fleet.run(10_000, perSecond)
+            fleet.nowMs += pauseMs
+            // The turn is due before anything is read.
+            fleet.set.endTurn(fleet.nowMs)
+            fleet.run(3_000, perSecond)
+            const reasons = fleet.behaviours.map((_, index) => fleet.reason(index))
+            expect(reasons, `${size} of ${latencyMs} ms, ${perSecond}/s, seed ${seed}`).toEqual(
+              fleet.behaviours.map(() => null),
+            )
+          }
+        }
+      }
+    }
+  },
+)
+
 test('two of four that hang are out within two seconds', () => {
   const fleet = fleetOf(4)
   fleet.run(5_000, RATE)
