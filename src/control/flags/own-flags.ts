@@ -23,6 +23,7 @@ import {
   type OwnFlag,
   shareAt,
   shareFrom,
+  standingOf,
 } from './own.ts'
 import { requireApprover, requireFlag, requireGeneration, requireRamp } from './refuse.ts'
 import { sentenceOf } from './sentence.ts'
@@ -259,7 +260,9 @@ export class OwnFlags {
     if (change.type === 'share') {
       const failed = await this.#abort(flag, 'the flag gets a share by hand', actor)
       if (failed !== null) throw failed
-      return this.#put(moved(flag, { state: shareFrom(change, nowMs) }, nowMs), actor, what)
+      const { weightBp } = standingOf(flag, this.#options.engine().targets())
+      const state = shareFrom(change, { nowMs, weightBp })
+      return this.#put(moved(flag, { state }, nowMs), actor, what)
     }
     const { startMs, request } = change
     if (startMs !== null && startMs > nowMs) {

@@ -104,14 +104,14 @@ export function moved(flag: OwnFlag, changes: Partial<OwnFlag>, atMs: number): O
   return { ...flag, proposal: null, ...changes, generation, changedAtMs: atMs }
 }
 
-/** The state that a share begins with: what is due by now is in force, what comes is kept. */
+/** The state that a share begins with: what is due by now is in force, before that what was (`weightBp`), what comes is kept. */
 export function shareFrom(
   change: Extract<FlagChange, { type: 'share' }>,
-  nowMs: number,
+  { nowMs, weightBp: before }: { readonly nowMs: number; readonly weightBp: number },
 ): Extract<FlagState, { kind: 'share' }> {
   const startMs = Math.max(nowMs, change.startMs ?? nowMs)
   const due = change.steps.map(({ afterMs, weightBp }) => ({ atMs: startMs + afterMs, weightBp }))
-  return shareAt({ kind: 'share', weightBp: 0, due }, nowMs)
+  return shareAt({ kind: 'share', weightBp: before, due }, nowMs)
 }
 
 /** The same state when nothing has come due. */

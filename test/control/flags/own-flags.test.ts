@@ -70,6 +70,17 @@ describe('a flag', () => {
     })
   })
 
+  test('keeps the share that it has until a later one is due', async () => {
+    const house = await FlagHouse.open()
+    await house.create()
+    await house.flags.change('checkout', share(10_000), ANN)
+    const startMs = house.inner.nowMs + 10 * S
+    await house.flags.change('checkout', { ...share(0), startMs }, ANN)
+    expect(house.canaries('checkout')).toBe(100)
+    await house.pass(10 * S + 100)
+    expect(house.canaries('checkout')).toBe(0)
+  })
+
   test('can be taken away when it is off', async () => {
     const house = await FlagHouse.open()
     await house.create()
