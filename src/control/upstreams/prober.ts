@@ -5,11 +5,12 @@
  * endpoints are spread by chance, at the start and by the jitter of each interval, and only so many run at once.
  */
 
+import { isDeepStrictEqual } from 'node:util'
 import type { HealthCheckConfig } from '../config/schema-health.ts'
 import type { Log } from '../log.ts'
 import type { Ask } from './ask.ts'
 import type { HealthTarget } from './connect.ts'
-import { afterCheck, type Finding, type Health, unknownHealth } from './health.ts'
+import { afterCheck, type Finding, type Health, type Thresholds, unknownHealth } from './health.ts'
 
 /** Checks on the way at once; further ones are late, those that wait longest first. */
 export const CONCURRENCY = 64
@@ -20,6 +21,8 @@ const SPREAD_MS = 5_000
 const PAUSE_MS = 250
 /** Share of the interval by which each one is drawn shorter or longer. */
 const JITTER = 0.1
+
+const FIRST_DECIDES: Thresholds = { healthyAfter: 1, unhealthyAfter: 1 }
 
 /** An endpoint to be checked. The same endpoint in two upstreams is checked for each. */
 export interface Probed {
@@ -35,6 +38,8 @@ interface Probe {
   health: Health
   dueMs: number
   isRunning: boolean
+  /** Another question is asked from now on: its first answer decides alone. */
+  isAskedAnew: boolean
   /** The process stood still meanwhile: a failure is none of the endpoint's. */
   isDisturbed: boolean
   passedCount: number
@@ -118,21 +123,32 @@ export class Prober {
 
   /** The first check comes so early that its answer is there within the first interval. */
   #begin(probed: Probed, nowMs: number): Probe {
-    const { intervalMs, timeoutMs } = probed.check
-    const spreadMs = Math.min(SPREAD_MS, intervalMs - timeoutMs)
     return {
       probed,
       health: unknownHealth(nowMs),
-      dueMs: nowMs + this.#options.random() * spreadMs,
+      dueMs: this.#firstDueMs(probed, nowMs),
       isRunning: false,
+      isAskedAnew: false,
       isDisturbed: false,
       passedCount: 0,
       failedCount: 0,
     }
   }
 
+  #firstDueMs({ check: { intervalMs, timeoutMs } }: Probed, nowMs: number): number {
+    return nowMs + this.#options.random() * Math.min(SPREAD_MS, intervalMs - timeoutMs)
+  }
+
   #renew(probe: Probe, probed: Probed, nowMs: number): void {
+    const { check: before } = probe.probed
     probe.probed = probed
+    if (
+      before.port !== probed.check.port ||
+      !isDeepStrictEqual(before.question, probed.check.question)
+    ) {
+      probe.isAskedAnew = true
+      probe.dueMs = Math.min(probe.dueMs, this.#firstDueMs(probed, nowMs))
+    }
     // A shorter interval counts at once.
     probe.dueMs = Math.min(probe.dueMs, nowMs + probed.check.intervalMs)
   }
@@ -143,25 +159,31 @@ export class Prober {
     const startMs = nowMs()
     probe.isRunning = true
     probe.isDisturbed = false
+    const thresholds = probe.isAskedAnew ? FIRST_DECIDES : null
+    probe.isAskedAnew = false
     this.#activeCount++
     const finding = await ask(target, check, this.#closing.signal)
     this.#activeCount--
     probe.isRunning = false
     const endMs = nowMs()
     if (!finding.isPassed && (probe.isDisturbed || this.#isPaused(endMs))) {
+      probe.isAskedAnew ||= thresholds !== null
       probe.dueMs = endMs
       return
     }
-    probe.dueMs = startMs + check.intervalMs * (1 + JITTER * (2 * random() - 1))
-    if (this.#probes.get(keyOf(upstream, id)) === probe) this.#take(probe, finding)
+    const waitMs = check.intervalMs * (1 + JITTER * (2 * random() - 1))
+    probe.dueMs = probe.isAskedAnew ? endMs : startMs + waitMs
+    if (this.#probes.get(keyOf(upstream, id)) === probe) {
+      this.#take(probe, finding, thresholds ?? probe.probed.check)
+    }
   }
 
-  #take(probe: Probe, finding: Finding): void {
+  #take(probe: Probe, finding: Finding, thresholds: Thresholds): void {
     if (finding.isPassed) probe.passedCount++
     else probe.failedCount++
     const before = probe.health
     probe.health = afterCheck(before, finding, {
-      thresholds: probe.probed.check,
+      thresholds,
       atMs: this.#options.nowMs(),
     })
     if (before.status === probe.health.status) return

@@ -201,6 +201,25 @@ test('a check that fails while the process stood still says nothing, and is made
   expect(bench.told).toEqual([[probed(1).id]])
 })
 
+test('what is asked anew is asked soon, and its first answer decides alone', async () => {
+  const bench = start({ random: () => 0.5 })
+  bench.findings.set(1, FAILED)
+  const check = { ...HOURLY, healthyAfter: 3, unhealthyAfter: 3 }
+  bench.prober.use([probed(1, { check })])
+  await bench.pass(5_000)
+  expect(bench.told).toEqual([[probed(1).id]])
+  bench.findings.set(1, PASSED)
+  bench.prober.use([probed(1, { check: { ...check, intervalMs: 1_800_000 } })])
+  await bench.pass(5_000)
+  expect(bench.asked).toHaveLength(1)
+  const question = { protocol: 'grpc', service: '' } as const
+  bench.prober.use([probed(1, { check: { ...check, question } })])
+  // Until then what was known holds.
+  expect(bench.told).toHaveLength(1)
+  await bench.pass(5_000)
+  expect(bench.told).toEqual([[probed(1).id], []])
+})
+
 test('an endpoint is not asked again while a check of it is on the way', async () => {
   const bench = start()
   bench.isHeld = true
