@@ -11,10 +11,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { FlagContext } from '../../proxy/flags/bytes.ts'
 import { isDeeper } from '../../proxy/flags/references.ts'
+import { CodedError } from '../coded-error.ts'
 import { type Evaluation, evaluate, type Flagship, keysOf } from '../flags/evaluate.ts'
 import { answers } from './answers.ts'
 import type { Api } from './api.ts'
 import type { ApiDeps } from './deps.ts'
+import { codedErrorOf } from './problem.ts'
 
 /** Levels of a context. */
 const CONTEXT_DEPTH = 32
@@ -46,6 +48,8 @@ const Failure = z
   .object({ key: z.string(), errorCode: z.string(), errorDetails: z.string() })
   .meta({ id: 'OfrepFailure' })
 
+const BulkFailure = z.object({ errorCode: z.string(), errorDetails: z.string() })
+
 const Bulk = z.object({ flags: z.array(z.union([Success, Failure])) }).meta({ id: 'OfrepFlags' })
 
 type View = z.output<typeof Success> | z.output<typeof Failure>
@@ -58,6 +62,7 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
     {
       config: { role: 'viewer' },
       bodyLimit: CONTEXT_BYTES,
+      errorHandler: fail,
       preValidation: fillBody,
       schema: {
         tags: ['ofrep'],
@@ -71,7 +76,7 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
             { status: 400, description: 'The context, or the flag, does not do', schema: Failure },
             { status: 404, description: 'There is no such flag', schema: Failure },
           ],
-          ['notFound', 'invalidRequest', 'bodyTooLarge', 'unsupportedMediaType'],
+          ['notFound', 'bodyTooLarge', 'unsupportedMediaType'],
         ),
       },
     },
@@ -90,6 +95,7 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
     {
       config: { role: 'viewer' },
       bodyLimit: CONTEXT_BYTES,
+      errorHandler: fail,
       preValidation: fillBody,
       schema: {
         tags: ['ofrep'],
@@ -101,8 +107,9 @@ export function ofrepRoutes(app: Api, { flags }: Pick<ApiDeps, 'flags'>): void {
           [
             { status: 200, description: 'What each says. Has an ETag', schema: Bulk },
             { status: 304, description: 'As it was under one of these ETags', schema: z.null() },
+            { status: 400, description: 'The context does not do', schema: BulkFailure },
           ],
-          ['invalidRequest', 'bodyTooLarge', 'unsupportedMediaType'],
+          ['bodyTooLarge', 'unsupportedMediaType'],
         ),
       },
     },
@@ -121,6 +128,21 @@ function refuse(reply: FastifyReply, about: { readonly key?: string }): FastifyR
   const errorDetails = `The context is nested deeper than ${CONTEXT_DEPTH}`
   const body = JSON.stringify({ ...about, errorCode: 'INVALID_CONTEXT', errorDetails })
   return reply.code(400).header('content-type', 'application/json').send(body)
+}
+
+/** What is wrong with a body is said as the protocol does; all else goes on to the problem documents. */
+function fail(error: unknown, { id, params }: FastifyRequest, reply: FastifyReply): void {
+  const { code, message } = codedErrorOf(error, id)
+  if (code === 'bodyTooLarge') {
+    const limit = `The context is longer than the ${CONTEXT_BYTES} bytes that are read`
+    throw new CodedError(code, limit)
+  }
+  if (code !== 'malformedRequest' && code !== 'invalidRequest') throw error
+  const errorCode = code === 'malformedRequest' ? 'PARSE_ERROR' : 'INVALID_CONTEXT'
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a path that has a key or none
+  const { key } = params as { readonly key?: string }
+  const body = { ...(key !== undefined && { key }), errorCode, errorDetails: message }
+  void reply.code(400).header('content-type', 'application/json').send(JSON.stringify(body))
 }
 
 function all(flagship: Flagship, context: FlagContext): readonly View[] {

@@ -213,8 +213,24 @@ describe('OFREP', () => {
     const { api } = await openFlagApi()
     const context = { targetingKey: 'ann', a: 'é'.repeat(40_000) }
     for (const path of ['/ofrep/v1/evaluate/flags/shop', '/ofrep/v1/evaluate/flags']) {
-      expect((await api('POST', path, { context })).status).toBe(413)
+      expect(await api('POST', path, { context })).toMatchObject({
+        status: 413,
+        json: { code: 'bodyTooLarge', detail: expect.stringContaining('65536') },
+      })
     }
+  })
+
+  test.for([
+    ['no JSON', '{"context":', 'PARSE_ERROR'],
+    ['no object', '7', 'INVALID_CONTEXT'],
+    ['a context that is none', '{"context":["ann"]}', 'INVALID_CONTEXT'],
+  ] as const)('a body that is %s has the failure of the protocol', async ([, text, errorCode]) => {
+    const { served } = await openFlagApi()
+    const headers = { 'content-type': 'application/json' }
+    const one = await served.ask('POST', '/ofrep/v1/evaluate/flags/shop', { text, headers })
+    expect(one).toMatchObject({ status: 400, json: { key: 'shop', errorCode } })
+    const all = await served.ask('POST', '/ofrep/v1/evaluate/flags', { text, headers })
+    expect(all).toMatchObject({ status: 400, json: { errorCode } })
   })
 
   test('an empty body is an empty context, and no page of another origin may read', async () => {
