@@ -185,6 +185,7 @@ export async function runProcess(options: { readonly configFile: string }): Prom
       {
         series,
         settlements: bench.settlements,
+        threadCount: pool.threadCount,
         viaName: `sluice-${randomBytes(4).toString('hex')}`,
         keysAt: (url) => keySets.keysAt(url),
         flags: (forConfig, targets) => flags.compile(forConfig, targets),

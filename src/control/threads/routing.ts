@@ -66,6 +66,8 @@ export interface CompileContext {
   readonly settlements: Settlements
   /** See `Snapshot.viaName`. */
   readonly viaName: string
+  /** Threads that there are, which is what a changed configuration waits for a restart with; left out: as configured. */
+  readonly threadCount?: number
   /** The key set of an address; left out, or null: not known. */
   readonly keysAt?: (url: string) => readonly TokenKey[] | null
   /** What rules ask, as it is now; left out: nothing. */
@@ -91,7 +93,9 @@ export function compileSnapshot(
     accessLog: mode === 'off' ? null : { mode, ratio },
     tellsRefusals: config.control.logLevel === 'debug',
     flags: context.flags?.(config, targets) ?? NO_FLAGS,
-    upstreams: upstreams.map((upstream) => compileUpstream(upstream, config.proxy.threads)),
+    upstreams: upstreams.map((upstream) =>
+      compileUpstream(upstream, context.threadCount ?? config.proxy.threads),
+    ),
     routes: config.routes.map((route) =>
       compileRoute(route, byRoute.get(route.name), { ...context, places }),
     ),

@@ -62,11 +62,11 @@ test('what a process may have of an upstream is shared by its threads', () => {
   const upstream = { ...CONFIG.upstreams.get('a')!, settings: { ...SETTINGS, limits } }
   const proxy = { ...CONFIG.proxy, threads: 4 }
   const config = { ...CONFIG, proxy, upstreams: new Map([['a', upstream]]), routes: [] }
-  const [compiled] = compileSnapshot(config, [], {
-    version: 1,
-    series: new SeriesRegistry(),
-    ...PROCESS,
-  }).upstreams
+  const context = { version: 1, series: new SeriesRegistry(), ...PROCESS }
+  const [compiled] = compileSnapshot(config, [], context).upstreams
+  // Others than there are wait for a restart.
+  const [running] = compileSnapshot(config, [], { ...context, threadCount: 2 }).upstreams
+  expect(running?.limits).toMatchObject({ connections: 5, pendingRequests: 3 })
   expect(compiled?.limits).toEqual({
     connections: 3,
     pendingRequests: 2,
