@@ -551,6 +551,8 @@ export class Exchange extends Outgoing implements HedgingOwner {
       this.#giveUp({ ending: 'clientStalled' })
       this.#downstream.breakOff()
     } else if (this.isRequestDone) {
+      // That there were no events is not the endpoint's fault.
+      if (this.#deadline.mayBeSilent) this.#attempts.close(null)
       this.#failAndDrop('stalled')
     } else if (!isRequestPaused) {
       this.#downstream.refuseBody('timeout')

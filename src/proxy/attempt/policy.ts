@@ -114,9 +114,10 @@ export function blameOf(failure: UpstreamFailure): AttemptResult {
     case 'reset':
       return 'reset'
     case 'responseTimeout':
-    case 'stalled':
     case 'writeStalled':
       return 'timeout'
+    // An answer had begun.
+    case 'stalled':
     case 'incomplete':
     case 'protocol':
     case 'headTooLarge':

@@ -139,6 +139,31 @@ describe('where an endpoint answers nothing any more', () => {
   })
 })
 
+test.for([
+  ['streams of events that nothing came on', 'text/event-stream', 2, 12],
+  ['bodies that stop, of an only endpoint,', 'text/plain', 1, 4],
+] as const)('%s eject nobody', async ([, type, size, count]) => {
+  const { upstreams, proxy, ids } = await start(size, {
+    upstream: { outlier: RULES, panic: 'refuse' },
+    timeouts: { tunnelIdleMs: 60_000 },
+  })
+  for (const upstream of upstreams) {
+    upstream.script = (received) =>
+      received.send(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: 9\r\n\r\n1`)
+  }
+  const broken: Promise<unknown>[] = []
+  for (let i = 0; i < count; i++) {
+    const client = await connectClient(proxy.port)
+    broken.push(client.get('/').catch((error: unknown) => error))
+    await eventually(() => client.reader.receivedBytes).toBeGreaterThan(60)
+  }
+  await proxy.advance(61_000)
+  await Promise.all(broken)
+  for (let i = 0; i < 4; i++) await proxy.advance(250)
+  for (const id of ids) expect(proxy.reports.get(id)!.ejected).toBeNull()
+  expect(proxy.counted().failures).toEqual({ stalled: count })
+})
+
 test('control hears of each endpoint what it has to do and how it fares, and nothing twice', async () => {
   const { proxy, ids, upstreams } = await start(2)
   const client = await connectClient(proxy.port)
