@@ -162,5 +162,8 @@ function stepsIn(condition: Condition): number {
   if (!('tests' in condition)) return 0
   return condition.tests
     .filter((test) => test.kind === 'regex')
-    .reduce((sum, { source }) => sum + compilePattern(source, false).stepCount, 0)
+    .reduce(
+      (sum, { source, ignoresCase }) => sum + compilePattern(source, ignoresCase).stepCount,
+      0,
+    )
 }

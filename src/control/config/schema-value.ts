@@ -21,11 +21,17 @@ function readPart(found: string): string {
 }
 
 function readPattern(found: string): string {
+  const fault = patternFault(found, false)
+  if (fault !== null) throw refused(fault)
+  return found
+}
+
+function patternFault(source: string, ignoresCase: boolean): string | null {
   try {
-    compilePattern(found, false)
-    return found
+    compilePattern(source, ignoresCase)
+    return null
   } catch (error) {
-    if (error instanceof PatternError) throw refused(`${quote(found)} ${error.message}`)
+    if (error instanceof PatternError) return `${quote(source)} ${error.message}`
     throw error
   }
 }
@@ -98,6 +104,10 @@ const checkTests: Check = ({ value, issues }) => {
     complain(['present'], 'is false, so there is no value to compare')
   } else if (value.ignoreCase === true && COMPARED_TEXT.every((key) => value[key] === undefined)) {
     complain(['ignoreCase'], 'is about nothing here: only text is compared with case')
+  } else if (value.ignoreCase === true && value.regex !== undefined) {
+    // Its program may then be longer.
+    const fault = patternFault(value.regex, true)
+    if (fault !== null) complain(['regex'], fault)
   }
 }
 

@@ -210,6 +210,14 @@ describe('a rule is refused', () => {
     ])
   })
 
+  test('whose expression is too large only where upper and lower case are the same', () => {
+    const regex = `(?:Ab(?:ab){2}|ab|ac|)${'x'.repeat(115)}`
+    const rule = (more: string) =>
+      routes('rules:', `- { when: { header: { name: x, regex: '${regex}'${more} } }, to: canary }`)
+    expect(ruleFaults(rule(''))).toEqual([])
+    expect(ruleFaults(rule(', ignoreCase: true')).join()).toContain('makes a program of 129 steps')
+  })
+
   test('whose conditions stand in each other too deeply', () => {
     const when = `${'{ not: '.repeat(40)}{ method: GET }${' }'.repeat(40)}`
     const faults = faultLines(routes('rules:', `- { when: ${when}, to: canary }`))
