@@ -324,6 +324,7 @@ export class Exchange extends Outgoing implements HedgingOwner {
     if (this.#phase === TUNNEL) return this.#settleTunnel()
     if (this.#phase !== SENDING) return
     this.#phase = WAITING
+    this.#attempts.noteSent()
     this.#awaitAnswer()
   }
 

@@ -27,6 +27,9 @@ export const AGAIN = 1
 /** One on stable. */
 export const ON_STABLE = 2
 
+/** A body that takes longer is its client's doing. */
+const SLOW_BODY_MS = 250
+
 /** A try that failed, or was answered with a status that is not the last word. */
 export interface Setback {
   /** Null: answered. */
@@ -102,6 +105,11 @@ export class Attempts {
     this.#firstMs = 0
     this.#answerMs = 0
     this.#result = 'cancelled'
+  }
+
+  /** All of its body is sent: what a slow client took for that is not the endpoint's. Short bodies need no clock. */
+  noteSent(): void {
+    if (this.#context.nowMs - this.#beginMs >= SLOW_BODY_MS) this.#startMs = performance.now()
   }
 
   /** The final head of its answer has come. Returns when that was. */

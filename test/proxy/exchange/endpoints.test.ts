@@ -164,6 +164,19 @@ test.for([
   expect(proxy.counted().failures).toEqual({ stalled: count })
 })
 
+test('how long a client takes to send its body says nothing of the endpoint', async () => {
+  const { proxy, ids, upstreams } = await start(1)
+  const client = await connectClient(proxy.port)
+  client.send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\na')
+  await eventually(() => upstreams[0]!.requests.length).toBe(1)
+  await sleep(500)
+  await proxy.advance(500)
+  client.send('b')
+  expect((await client.answer('POST')).status).toBe(200)
+  for (let i = 0; i < 4; i++) await proxy.advance(250)
+  expect(proxy.reports.get(ids[0]!)!.latencyUs).toBeLessThan(400_000)
+})
+
 test('control hears of each endpoint what it has to do and how it fares, and nothing twice', async () => {
   const { proxy, ids, upstreams } = await start(2)
   const client = await connectClient(proxy.port)
