@@ -36,6 +36,8 @@ const FIELD_COUNT = 7
 
 /** Turns after which the longest latency counts half; a minute of the usual longest is kept in mind. */
 const LONGEST_HALF_LIFE_TURNS = 120
+/** After a pause of the thread, in which answers end that had to sit it out: the one that was late, and the next. */
+const EXCUSED_TURNS = 2
 const LONGEST_DECAY = 0.5 ** (1 / LONGEST_HALF_LIFE_TURNS)
 
 export class Vitals {
@@ -45,6 +47,9 @@ export class Vitals {
   penalty = 0
   /** The longest that a good answer took, microseconds; forgotten slowly. */
   longestUs = 0
+  /** As it was at the end of the turn before, and for how many turns it stays so. */
+  #usualLongestUs = 0
+  #excusedTurns = 0
   /** Monotonic milliseconds: when an answer last began, or a request came that had nothing before it. */
   #heardMs = 0
   /** Requests opened until then. */
@@ -100,6 +105,7 @@ export class Vitals {
   /** The thread has stood still for so long: nobody could be heard. */
   excuse(lostMs: number): void {
     this.#heardMs += lostMs
+    this.#excusedTurns = EXCUSED_TURNS
   }
 
   /** What it did up to now is not looked back at any more, nor what it has not answered yet. */
@@ -157,7 +163,12 @@ export class Vitals {
   endTurn(): void {
     this.#turn = (this.#turn + 1) % TURN_LIMIT
     this.#kept.set(this.#sums, this.#turn * FIELD_COUNT)
+    if (this.#excusedTurns > 0) {
+      this.#excusedTurns--
+      this.longestUs = this.#usualLongestUs
+    }
     this.longestUs *= LONGEST_DECAY
+    this.#usualLongestUs = this.longestUs
   }
 
   /** Leaves so much of the penalty. */

@@ -113,6 +113,17 @@ test.for([1_500, 3_000, 8_000, 30_000])(
   },
 )
 
+test('nor is it remembered as how long answers take', () => {
+  const fleet = fleetOf(4)
+  fleet.run(5_000, RATE)
+  fleet.nowMs += 5_000
+  fleet.set.endTurn(fleet.nowMs)
+  for (const { vitals } of fleet.upstream.endpoints) vitals.note('ok', 5_005_000)
+  fleet.run(2_000, RATE)
+  fleet.behaviours[1] = HUNG
+  expect(fleet.until(() => fleet.reason(1) === 'silence', 10_000, RATE)).toBeLessThan(2_000)
+})
+
 test('two of four that hang are out within two seconds', () => {
   const fleet = fleetOf(4)
   fleet.run(5_000, RATE)
