@@ -15,18 +15,10 @@ import { createQueue, type Lane } from '../rollout/queue.ts'
 import type { KeptFlag, Store } from '../store/contract.ts'
 import { compileOwn } from './definitions.ts'
 import { FlagLedger } from './ledger.ts'
-import {
-  type FlagChange,
-  isTakenBack,
-  moved,
-  newFlag,
-  type OwnFlag,
-  shareAt,
-  shareFrom,
-  standingOf,
-} from './own.ts'
+import { type FlagChange, moved, newFlag, type OwnFlag, shareFrom, standingOf } from './own.ts'
 import { requireApprover, requireFlag, requireGeneration, requireRamp } from './refuse.ts'
 import { sentenceOf } from './sentence.ts'
+import { type Turn, turnOf } from './turn.ts'
 
 /** Flags at a time. */
 export const FLAG_LIMIT = 1_000
@@ -186,44 +178,26 @@ export class OwnFlags {
 
   #isAnythingDue(nowMs: number): boolean {
     if (this.#ledger.isOverdue) return true
-    return this.list().some(({ state }) => {
-      if (state.kind === 'waiting') return state.atMs <= nowMs
-      if (state.kind === 'rollout') return this.#hasTurned(state)
-      return state.kind === 'share' && shareAt(state, nowMs) !== state
+    return this.list().some((flag) => {
+      const { state } = flag
+      return state.kind === 'waiting' ? state.atMs <= nowMs : this.#turnOf(flag, nowMs) !== null
     })
   }
 
-  /** The rollout was taken back, or is tried again. */
-  #hasTurned(state: Extract<OwnFlag['state'], { kind: 'rollout' }>): boolean {
-    const rollout = this.#options.engine().find(state.rollout)
-    return isTakenBack(state, rollout) !== (state.isTakenBack === true)
+  #turnOf(flag: OwnFlag, nowMs: number): Turn | null {
+    return turnOf(flag, nowMs, (id) => this.#options.engine().find(id))
   }
 
   async #onTick(nowMs: number): Promise<void> {
     if (this.#ledger.isOverdue) await this.#ledger.settle()
     for (const flag of this.list()) {
-      const { state } = flag
-      if (state.kind === 'share') {
-        const next = shareAt(state, nowMs)
-        if (next === state) continue
-        const what = `comes to ${next.weightBp / 100} %`
-        await this.#put(
-          moved(flag, { state: next, proposal: flag.proposal }, nowMs),
-          'sluice',
-          what,
-        )
-      } else if (state.kind === 'waiting' && state.atMs <= nowMs) {
+      const { state, proposal } = flag
+      if (state.kind === 'waiting' && state.atMs <= nowMs) {
         await this.#startLate(flag, state, nowMs)
-      } else if (state.kind === 'rollout' && this.#hasTurned(state)) {
-        // Kept, since another rollout may bring the same upstream, and the flag is not to come with it.
-        const next = { ...state, isTakenBack: state.isTakenBack !== true }
-        const what = `rollout ${state.rollout} is ${next.isTakenBack ? 'taken back' : 'tried again'}`
-        await this.#put(
-          moved(flag, { state: next, proposal: flag.proposal }, nowMs),
-          'sluice',
-          what,
-        )
       }
+      const turn = this.#turnOf(flag, nowMs)
+      if (turn === null) continue
+      await this.#put(moved(flag, { state: turn.state, proposal }, nowMs), 'sluice', turn.what)
     }
   }
 

@@ -7,7 +7,7 @@
  */
 
 import type { RouteTarget } from '../rollout/engine.ts'
-import type { Plan, Rollout } from '../rollout/state.ts'
+import type { Plan } from '../rollout/state.ts'
 
 /** A ramp that is a rollout. */
 export interface RampRequest {
@@ -137,15 +137,6 @@ export type Standing =
 
 const NOBODY: Standing = { kind: 'share', weightBp: 0 }
 const EVERYBODY_BP = 10_000
-
-/** Whether the rollout that decides a flag was taken back; of one that nobody knows any more, as it was. */
-export function isTakenBack(
-  state: Extract<FlagState, { kind: 'rollout' }>,
-  rollout: Rollout | undefined,
-): boolean {
-  if (rollout === undefined) return state.isTakenBack === true
-  return 'endedAtMs' in rollout && rollout.phase !== 'promoted'
-}
 
 /**
  * A rollout that was promoted leaves its flag on while its upstream is the stable one; one that was taken back, off. On its
