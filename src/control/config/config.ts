@@ -66,6 +66,8 @@ export interface RouteConfig {
   /** Where claims are read, and whose are believed. */
   readonly token: TokenConfig
   readonly errors: ErrorRule
+  /** The age at which requests are settled, milliseconds; null: of stable's latency when an attempt begins. */
+  readonly settleMs: number | null
   readonly retry: RetryRule
   /** What fails on the canary is tried on stable. */
   readonly fallback: boolean

@@ -133,6 +133,7 @@ function toRoute(entry: RouteEntry, files: NamedFiles): RouteConfig {
     path: match.path,
     stable,
     sticky: sticky ?? null,
+    settleMs: entry.settleAfter ?? null,
     forceHeader: forceHeader ?? null,
     rules,
     token: toTokens(jwt, files),

@@ -145,6 +145,9 @@ export const ENTRIES = {
   tokens: 256,
 } as const
 
+/** Milliseconds. Below, a busy machine's pauses would look like failures; above, a verdict would come late. */
+export const SETTLE_AFTER = { min: 250, max: 5_000 } as const
+
 /** Of requests that are tried again. */
 export const RETRY = {
   /** One finds another endpoint, or the one that has just come back; more are rarely more than load. */

@@ -3,8 +3,8 @@
 import { z } from 'zod'
 import type { PathMatch } from '../../proxy/snapshot.ts'
 import { readHostPattern } from './address.ts'
-import { ENTRIES, ERROR_GRPC_STATUSES, ERROR_STATUSES } from './defaults.ts'
-import { scalar, text } from './leaf.ts'
+import { ENTRIES, ERROR_GRPC_STATUSES, ERROR_STATUSES, SETTLE_AFTER } from './defaults.ts'
+import { duration, scalar, text } from './leaf.ts'
 import {
   FIELD_PATTERN,
   NAME_PATTERN,
@@ -94,6 +94,10 @@ export const Route = section({
   errors: Errors.prefault({}).describe(
     'Answers that count as errors of a variant, beside those that never came.',
   ),
+  settleAfter: duration(
+    SETTLE_AFTER,
+    "The age at which the guard counts a request as unanswered. Default: four times stable's p99 when a rollout begins. With unit: ms, s. Range 250ms to 5s.",
+  ).optional(),
   retry: Retry.prefault({}).describe(
     'When a request is tried again. A fifth of the requests may be, and three a second.',
   ),

@@ -4,12 +4,13 @@
  * Made when an attempt is first published, and the same until it is over: the age must not change within the evidence.
  */
 
+import { SETTLE_AFTER } from '../config/defaults.ts'
 import type { Settlement } from '../../proxy/snapshot.ts'
 import { createUnitBuffer, UnitSet } from '../../proxy/settlement/units.ts'
 import { type CellPair, CellRegistry, REST_MS } from './cells.ts'
 
-/** Milliseconds. Below, a busy machine's pauses would look like failures; above, a verdict would come late. */
-export const AGE_MS = { min: 250, max: 5_000, default: 1_000 } as const
+/** Milliseconds. */
+export const AGE_MS = { ...SETTLE_AFTER, default: 1_000 } as const
 
 /** Of stable's p99. */
 const AGE_FACTOR = 4
@@ -26,6 +27,8 @@ export interface Attempt {
   readonly rollout: string
   readonly attempt: number
   readonly isSticky: boolean
+  /** Where the configuration says so; null: of stable's latency. */
+  readonly ageMs: number | null
 }
 
 interface KnownSettlement {
@@ -105,7 +108,7 @@ export class Settlements {
   #settle(name: string, attempt: Attempt): KnownSettlement {
     const { kept: keptOf, stableP99Us } = this.#options
     const kept = keptOf(attempt)
-    const ageMs = kept?.ageMs ?? ageOf(stableP99Us(attempt.route))
+    const ageMs = kept?.ageMs ?? attempt.ageMs ?? ageOf(stableP99Us(attempt.route))
     const buffer = attempt.isSticky ? createUnitBuffer() : null
     const units = buffer === null ? null : new UnitSet(buffer)
     // What is not a string was kept by a version that knew less; its evidence does not fit either.

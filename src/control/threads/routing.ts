@@ -139,11 +139,14 @@ function compileEndpoint({ host, port, protocol, tls, weight, zone }: EndpointCo
 }
 
 function follow(
-  { name, sticky }: RouteConfig,
+  { name, sticky, settleMs }: RouteConfig,
   { rollout, attempt, weightBp }: NonNullable<RouteTarget['canary']>,
   settlements: Settlements,
 ): ReturnType<Settlements['obtain']> {
-  return settlements.obtain({ route: name, rollout, attempt, isSticky: sticky !== null }, weightBp)
+  return settlements.obtain(
+    { route: name, rollout, attempt, isSticky: sticky !== null, ageMs: settleMs },
+    weightBp,
+  )
 }
 
 function compileRoute(

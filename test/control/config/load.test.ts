@@ -10,6 +10,7 @@ import { configOf, sample } from './sample.ts'
 
 /** What a route has that says nothing of failures. */
 const TRIES = {
+  settleMs: null,
   retry: { attempts: 1, statuses: [502, 503, 504], methods: null, perTryMs: null },
   fallback: true,
   hedgeMs: null,

@@ -39,6 +39,13 @@ test('what is said arrives', () => {
   expect(route.retry.statuses).toEqual([429, ...Array.from({ length: 100 }, (_, i) => 500 + i)])
 })
 
+test('the age at which requests are settled', () => {
+  expect(routeOf('settleAfter: 800ms').settleMs).toBe(800)
+  expect(faultLines(withLines('settleAfter: 10s'))[0]).toContain(
+    'routes[0].settleAfter: 10s is outside 250ms to 5s',
+  )
+})
+
 test('copies are made of all that only reads, unless something else is said', () => {
   expect(routeOf('mirror: { to: a }').mirror).toEqual({
     upstream: 'a',

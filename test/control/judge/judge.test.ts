@@ -34,7 +34,10 @@ function start(kept: ReadonlyMap<string, KeptEvidence> = new Map()) {
     log: { debug() {}, info() {}, error() {}, warn: (message) => void warnings.push(message) },
   })
   const publish = ({ route, id, attempt, weightBp }: RunningRollout) =>
-    settlements.obtain({ route, rollout: id, attempt, isSticky: clock.isSticky }, weightBp)!.pair
+    settlements.obtain(
+      { route, rollout: id, attempt, isSticky: clock.isSticky, ageMs: null },
+      weightBp,
+    )!.pair
   return { words, clock, judge, settlements, saved, warnings, publish }
 }
 

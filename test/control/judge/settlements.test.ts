@@ -6,7 +6,7 @@ import {
 } from '../../../src/control/judge/settlements.ts'
 import { FAILED, SEEN, SLOW, TIMED, UnitSet } from '../../../src/proxy/settlement/units.ts'
 
-const ATTEMPT = { route: 'shop', rollout: 'shop-1', attempt: 1, isSticky: false }
+const ATTEMPT = { route: 'shop', rollout: 'shop-1', attempt: 1, isSticky: false, ageMs: null }
 
 function start(options: Partial<SettlementsOptions> = {}): Settlements {
   return new Settlements({ nowMs: () => 0, stableP99Us: () => null, kept: () => null, ...options })
@@ -21,6 +21,14 @@ test.for([
   [9_000_000, 5_000],
 ] as const)('a p99 of %s µs: requests are settled after %i ms', ([p99Us, ageMs]) => {
   expect(ageOf(p99Us)).toBe(ageMs)
+})
+
+test('where the configuration says at which age, that is it, and an attempt that runs keeps its own', () => {
+  const settlements = start()
+  expect(settlements.obtain({ ...ATTEMPT, ageMs: 321 }, 500)!.settlement.ageMs).toBe(321)
+  expect(settlements.obtain({ ...ATTEMPT, ageMs: 900 }, 500)!.settlement.ageMs).toBe(321)
+  const again = start({ kept: () => ({ ageMs: 777, units: '' }) })
+  expect(again.obtain({ ...ATTEMPT, ageMs: 900 }, 500)!.settlement.ageMs).toBe(777)
 })
 
 test('the age is frozen when the attempt is published first', () => {

@@ -45,6 +45,7 @@ export function configOf(
       stable,
       sticky: null,
       forceHeader: null,
+      settleMs: null,
       rules: [],
       token: { from: { kind: 'header', name: 'authorization' }, verification: null },
       errors: ERRORS,
