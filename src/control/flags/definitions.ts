@@ -24,7 +24,7 @@ export function compileOwn(
       const { route, salt, weightBp } = standing
       ramps.push({ key: flag.key, route, salt, weightBp })
     }
-    if (standing.kind === 'share' && standing.weightBp === 0) off.push(flag.key)
+    if (standing.weightBp === 0) off.push(flag.key)
     return [flag.key, definitionOf(flag.audience, standing)] as const
   })
   return {

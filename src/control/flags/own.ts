@@ -127,7 +127,7 @@ export function shareAt(
 /** What a flag means at a moment. */
 export type Standing =
   | { readonly kind: 'share'; readonly weightBp: number }
-  /** The coin of a rollout, which that rollout's route tosses itself; of one that was promoted, `on` for everybody. */
+  /** The coin of a rollout, which that rollout's route tosses itself; once it was promoted, all or nothing. */
   | {
       readonly kind: 'coin'
       readonly route: string
@@ -140,7 +140,7 @@ const EVERYBODY_BP = 10_000
 
 /**
  * A rollout that was promoted leaves its flag on while its upstream is the stable one; one that was taken back, off. On its
- * route the flag says nothing any more: it would send everybody to the canary of the next rollout.
+ * route the flag says nothing any more: it would send everybody to the canary of the next rollout, or keep all from it.
  */
 export function standingOf({ state }: OwnFlag, targets: readonly RouteTarget[]): Standing {
   switch (state.kind) {
@@ -156,8 +156,9 @@ export function standingOf({ state }: OwnFlag, targets: readonly RouteTarget[]):
         const { salt, weightBp } = canary
         return { kind: 'coin', route: state.route, salt, weightBp }
       }
-      const isOn = target?.stable === state.to && state.isTakenBack !== true
-      return isOn ? { kind: 'coin', route: state.route, salt: '', weightBp: EVERYBODY_BP } : NOBODY
+      if (state.isTakenBack === true) return NOBODY
+      const weightBp = target?.stable === state.to ? EVERYBODY_BP : 0
+      return { kind: 'coin', route: state.route, salt: '', weightBp }
     }
   }
 }

@@ -79,11 +79,11 @@ function expected({
   }
   if (state.kind !== 'rollout') return 'stable'
   const { canary, stable } = target
-  if (canary?.rollout !== 'shop-1' && (stable !== 'shop-v2' || state.isTakenBack === true)) {
-    return 'stable'
-  }
+  const isRunning = canary?.rollout === 'shop-1'
+  if (!isRunning && state.isTakenBack) return 'stable'
   if (route === 'shop') return null
-  if (canary?.rollout !== 'shop-1' || canary.weightBp === 10_000) return 'canary'
+  if (!isRunning) return say(stable === 'shop-v2')
+  if (canary.weightBp === 10_000) return 'canary'
   return say(who !== null && bucketOf(utf8(who), seedOf(canary.salt)) < canary.weightBp)
 }
 

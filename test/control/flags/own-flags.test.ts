@@ -156,6 +156,10 @@ describe('a ramp with a route is a rollout', () => {
     await house.inner.start(RAMP.plan, 'shop-v3')
     expect(house.evaluate('checkout', 'ann', 'shop')).toBeNull()
     expect(house.evaluate('checkout', 'ann')).toBe('canary')
+    await house.inner.engine.act('shop-2', promoteFull, ANN)
+    await house.inner.start(RAMP.plan, 'shop-v1')
+    expect(house.evaluate('checkout', 'ann', 'shop')).toBeNull()
+    expect(house.evaluate('checkout', 'ann')).toBe('stable')
   })
 
   test.for([false, true])(
