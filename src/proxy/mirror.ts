@@ -179,7 +179,9 @@ class MirroredRequest implements UpstreamUser, Copy {
     this.#compare()
   }
 
+  /** While it waited the endpoint may have left, and then gets nothing more. */
   onConnected(): void {
+    if (this.#endpoint!.isRetired) return this.giveUp()
     const upstream = this.#upstream!
     if (this.body.isEmpty) {
       this.isRequestDone = true
@@ -220,6 +222,7 @@ class MirroredRequest implements UpstreamUser, Copy {
 
   onUpstreamFailure(reason: UpstreamFailure, retry: number): void {
     this.#upstream = null
+    if (this.#endpoint!.isRetired && this.#copyStatus === 0) return this.giveUp()
     if (retry === NEVER || this.#isResent) return this.#fail(reason)
     // A connection that was kept had died, which is nobody's fault.
     this.#isResent = true

@@ -67,6 +67,24 @@ test('a copy that hangs holds up nobody, and is given up in time', async () => {
   await eventually(() => proxy.counted(SERIES).failures).toEqual({ reset: 3 })
 })
 
+test('one that waits at an endpoint that has left is not sent', async () => {
+  const limits = { connections: 1, pendingRequests: 8, requests: Infinity, retries: Infinity }
+  const { stable, shadow, proxy, client } = await start(
+    () => undefined,
+    {},
+    { upstream: { limits } },
+  )
+  await client.get('/1')
+  const first = await shadow.request(0)
+  await client.get('/2')
+  expect(proxy.counted(SERIES)).toMatchObject({ started: 2, finished: 0 })
+  proxy.use({ stable: [stable.port] })
+  first.answer(200, 'ok')
+  await eventually(() => proxy.counted(SERIES)).toMatchObject({ finished: 2, errors: 0 })
+  await eventually(() => shadow.openCount).toBe(0)
+  expect([shadow.requests.length, shadow.connectionCount]).toEqual([1, 1])
+})
+
 test('one that is answered without an end is no failure', async () => {
   const { proxy, client } = await start(
     (copy) => copy.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n'),
