@@ -71,9 +71,11 @@ export class Endpoint {
   /** Of HTTP/2; empty where HTTP/1.1 is spoken, as `#idle` is with HTTP/2. */
   readonly sessions: SessionPool = new SessionPool(this)
   readonly #idle: UpstreamConnection[] = []
-  readonly #queue: EndpointQueue = new EndpointQueue(this, (context, user) =>
-    this.#openNow(context, user, true),
-  )
+  readonly #queue: EndpointQueue = new EndpointQueue(this, (context, user, isRetry) => {
+    const place = this.#openNow(context, user, true)
+    if (isRetry) place?.countAsRetry()
+    return place
+  })
   readonly #set: EndpointSet
   /** Since when its share rises, monotonic milliseconds, and for how long. */
   #warmingSinceMs = -Infinity
@@ -136,7 +138,7 @@ export class Endpoint {
       if (isRetry) place?.countAsRetry()
       if (place !== null) return place
     }
-    return this.#queue.length < this.pendingLimit ? this.#queue.add(context, user) : null
+    return this.#queue.length < this.pendingLimit ? this.#queue.add(context, user, isRetry) : null
   }
 
   #openNow(

@@ -15,8 +15,8 @@ import {
   type UpstreamUser,
 } from './upstream.ts'
 
-/** Gives a place now, or null. */
-type Open = (context: ThreadContext, user: UpstreamUser) => Upstream | null
+/** Gives a place now, or null. `isRetry`: to a second try. */
+type Open = (context: ThreadContext, user: UpstreamUser, isRetry: boolean) => Upstream | null
 
 export class EndpointQueue {
   readonly #endpoint: Endpoint
@@ -33,8 +33,9 @@ export class EndpointQueue {
     return this.#waiting.length
   }
 
-  add(context: ThreadContext, user: UpstreamUser): Upstream {
-    const place = new QueuedUpstream(this.#endpoint, { context, user, queue: this })
+  /** `isRetry`: see `Open`. */
+  add(context: ThreadContext, user: UpstreamUser, isRetry: boolean): Upstream {
+    const place = new QueuedUpstream(this.#endpoint, { context, user, isRetry, queue: this })
     this.#waiting.push(place)
     return place
   }
@@ -71,6 +72,7 @@ class QueuedUpstream implements Upstream {
   readonly #context: ThreadContext
   readonly #queue: EndpointQueue
   readonly #user: UpstreamUser
+  readonly #isRetry: boolean
   readonly #sinceMs: number
   #place: Upstream | null = null
 
@@ -79,12 +81,14 @@ class QueuedUpstream implements Upstream {
     waiter: {
       readonly context: ThreadContext
       readonly user: UpstreamUser
+      readonly isRetry: boolean
       readonly queue: EndpointQueue
     },
   ) {
     this.endpoint = endpoint
     this.#context = waiter.context
     this.#user = waiter.user
+    this.#isRetry = waiter.isRetry
     this.#queue = waiter.queue
     this.#sinceMs = waiter.context.nowMs
   }
@@ -104,7 +108,7 @@ class QueuedUpstream implements Upstream {
   /** Returns false where there is no room yet. */
   connect(open: Open): boolean {
     try {
-      const place = open(this.#context, this.#user)
+      const place = open(this.#context, this.#user, this.#isRetry)
       if (place === null) return false
       this.#place = place
       this.#queue.remove(this)

@@ -39,6 +39,20 @@ test('a request waits for a stream, in order, and for no more than may', async (
   expect(house.openedCount).toBe(1)
 })
 
+test('a second try is counted as one when it has its place', async () => {
+  const house = await startNarrow(1)
+  const { endpoint } = house
+  const first = house.ask({ target: '/never' })
+  endpoint.isRetryNext = true
+  const second = house.ask({ target: '/never' })
+  expect(endpoint.retryCount).toBe(0)
+  first.upstream!.close()
+  await eventually(() => endpoint.retryCount).toBe(1)
+  second.upstream!.close()
+  expect(endpoint.retryCount).toBe(0)
+  await eventually(() => endpoint.outstandingCount).toBe(0)
+})
+
 test('it waits no longer than a connection may take to be made', async () => {
   const house = await startNarrow(1)
   const first = house.ask({ target: '/never' })
