@@ -209,15 +209,18 @@ export class OwnFlags {
   ): Promise<void> {
     const change = { type: 'rollout', startMs: null, request } as const
     const { proposal } = flag
+    let started: OwnFlag
     try {
-      const started = await this.#apply(flag, change, by, nowMs)
-      if (proposal !== null) this.#flags.set(flag.key, { ...started, proposal })
+      started = await this.#apply(flag, change, by, nowMs)
     } catch (error) {
       if (!(error instanceof CodedError) || error.code === 'storeUnavailable') throw error
       const reason = `its rollout could not start: ${error.message}`
       const state = { kind: 'off', reason } as const
       await this.#put(moved(flag, { state, proposal }, nowMs), 'sluice', reason)
+      return
     }
+    if (proposal === null) return
+    await this.#put(moved(started, { proposal }, nowMs), 'sluice', 'what is proposed still waits')
   }
 
   async #apply(

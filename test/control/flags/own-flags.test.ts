@@ -294,6 +294,21 @@ describe('where a second person is asked for', () => {
     await expect(house.flags.approve('checkout', BOB)).rejects.toThrow('nothing is proposed')
   })
 
+  test('what is proposed while a ramp waits for its time is kept when it starts, over a restart too', async () => {
+    const house = await FlagHouse.open()
+    await house.create()
+    const startMs = house.inner.nowMs + 10 * S
+    await house.flags.change('checkout', { ...AT_ONCE, startMs }, ANN)
+    house.approval = 'required'
+    await house.flags.change('checkout', share(100), ANN)
+    await house.pass(10 * S + 100)
+    await house.restart()
+    expect(house.flags.find('checkout')).toMatchObject({
+      state: { kind: 'rollout' },
+      proposal: { author: 'ann' },
+    })
+  })
+
   test('a schedule counts from its approval where it should have begun before', async () => {
     const house = await FlagHouse.open()
     house.approval = 'required'
