@@ -10,10 +10,10 @@ import { type FieldList, type Message, withoutBlanks } from './reading.ts'
 /** What belongs to a connection, to the framing, or to those that we write ourselves. `_` is taken for `-`. */
 const LEFT_OUT = wordSet(
   'connection keep-alive proxy-connection te trailer transfer-encoding content-length upgrade expect',
-  'proxy-authenticate proxy-authorization http2-settings max-forwards via forwarded x-forwarded-for',
+  'proxy-authenticate proxy-authorization http2-settings proxy max-forwards via forwarded x-forwarded-for',
   'x-forwarded-proto x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-server',
   'x-forwarded-by x-forwarded-ssl x-forwarded-scheme x-forwarded-client-cert x-real-ip client-cert',
-  'client-cert-chain x-sluice-variant x-sluice-rollout',
+  'client-cert-chain x-sluice-variant x-sluice-rollout x-sluice-mirror',
 )
 
 /** Beside those, of trailers, and all that begin with `if-` or `x-forwarded-`. */
