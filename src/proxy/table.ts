@@ -6,7 +6,7 @@
 import { CODE_COUNT, FIRST_CODE, seriesOffset } from '../analyzer/tally.ts'
 import { TrustedPeers } from './address.ts'
 import type { RetryBudget, RetryBudgets } from './attempt/budget.ts'
-import { compileTries, type Tries } from './attempt/policy.ts'
+import { compileTries, flagsAt, type Tries } from './attempt/policy.ts'
 import { seedOf } from './bucket.ts'
 import { type CompiledRule, compileRules } from './cohort/rules.ts'
 import type { TokenReader, TokenReaders } from './cohort/token/reader.ts'
@@ -192,11 +192,10 @@ function compileMirror(
 }
 
 function compileErrors({ statuses, grpcStatuses }: ErrorRule): CompiledErrors {
-  const byStatus = new Uint8Array(FIRST_CODE + CODE_COUNT)
-  const byGrpcStatus = new Uint8Array(GRPC_CODE_COUNT)
-  for (const status of statuses) byStatus[status] = 1
-  for (const code of grpcStatuses) byGrpcStatus[code] = 1
-  return { byStatus, byGrpcStatus }
+  return {
+    byStatus: flagsAt(statuses, FIRST_CODE + CODE_COUNT),
+    byGrpcStatus: flagsAt(grpcStatuses, GRPC_CODE_COUNT),
+  }
 }
 
 function compileVariant(
@@ -204,6 +203,7 @@ function compileVariant(
   variant: Variant,
   upstreams: readonly CompiledUpstream[],
 ): CompiledVariant {
+  const askedTries = compileTries(route, false)
   const rollout = route.rollout === null ? '' : `x-sluice-rollout: ${route.rollout}\r\n`
   return {
     name: variant.name,
@@ -212,8 +212,8 @@ function compileVariant(
     series: seriesOffset(variant.series),
     cell: variant.cell ?? NO_CELL,
     lines: `x-sluice-variant: ${variant.name}\r\n${rollout}`,
-    tries: compileTries(route, variant !== route.variants[0]),
-    askedTries: compileTries(route, false),
+    tries: variant === route.variants[0] ? askedTries : compileTries(route, true),
+    askedTries,
   }
 }
 

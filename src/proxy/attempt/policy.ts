@@ -43,8 +43,13 @@ export function compileTries(route: Route, mayFallBack: boolean): Tries {
 }
 
 function flagged(statuses: readonly number[]): Uint8Array {
-  const flags = new Uint8Array(FIRST_CODE + CODE_COUNT)
-  for (const status of statuses) flags[status] = 1
+  return flagsAt(statuses, FIRST_CODE + CODE_COUNT)
+}
+
+/** Returns so many bytes, 1 at those places and 0 elsewhere. */
+export function flagsAt(places: readonly number[], length: number): Uint8Array {
+  const flags = new Uint8Array(length)
+  for (const place of places) flags[place] = 1
   return flags
 }
 
