@@ -21,6 +21,7 @@ import { connectedEvent, dial, dialFailure } from './dial.ts'
 import type { Endpoint } from './endpoint.ts'
 import { pollMark } from './poll.ts'
 import { ReadBuffer } from './read-buffer.ts'
+import { Stay } from './stay.ts'
 import {
   IF_IDEMPOTENT,
   NEVER,
@@ -65,9 +66,7 @@ export class UpstreamConnection implements Upstream {
   #remainingBytes = 0
   #isPersistent = false
   #hasAnswered = false
-  /** Its request has no final head yet. */
-  #isWaiting = true
-  #isRetry = false
+  readonly #stay: Stay
   #informationalCount = 0
   /** The beginning of a head that was cut. */
   #partial: Buffer | null = null
@@ -83,7 +82,8 @@ export class UpstreamConnection implements Upstream {
     this.#user = user
     endpoint.connectionCount++
     endpoint.connections.add(this)
-    endpoint.vitals.beginWait(context.nowMs)
+    this.#stay = new Stay(endpoint)
+    this.#stay.begin(context.nowMs)
     context.tally[THREAD.upstreamOpened]!++
     this.#socket = dial(endpoint, {
       buffer: () => this.#buffer.next(this.#isInBody || this.#wasLong),
@@ -115,27 +115,13 @@ export class UpstreamConnection implements Upstream {
   assign(user: UpstreamUser): void {
     this.#user = user
     this.#hasAnswered = false
-    this.#isWaiting = true
     this.#informationalCount = 0
-    this.endpoint.vitals.beginWait(this.#context.nowMs)
+    this.#stay.begin(this.#context.nowMs)
   }
 
   /** Until the request is over. */
   countAsRetry(): void {
-    this.#isRetry = true
-    this.endpoint.retryCount++
-  }
-
-  #endRetry(): void {
-    if (!this.#isRetry) return
-    this.#isRetry = false
-    this.endpoint.retryCount--
-  }
-
-  #endWait(isAnswered: boolean): void {
-    if (!this.#isWaiting) return
-    this.#isWaiting = false
-    this.endpoint.vitals.endWait(isAnswered, this.#context.nowMs)
+    this.#stay.countAsRetry()
   }
 
   sendHead(request: OutgoingRequest): void {
@@ -174,8 +160,8 @@ export class UpstreamConnection implements Upstream {
   close(): void {
     this.#user = null
     this.#isClosed = true
-    this.#endWait(false)
-    this.#endRetry()
+    this.#stay.endWait(false, this.#context.nowMs)
+    this.#stay.endRetry()
     const socket = this.#socket
     if (this.#bodyKind !== TUNNEL || !socket.writableEnded) return void socket.destroy()
     socket.setTimeout(LINGER_MS, () => socket.destroy())
@@ -251,7 +237,7 @@ export class UpstreamConnection implements Upstream {
       if (!this.#takeInterim(user, head)) return -1
       return this.#user === null ? -1 : headEnd
     }
-    this.#endWait(true)
+    this.#stay.endWait(true, this.#context.nowMs)
     this.#isInBody = true
     this.#bodyBytes = 0
     this.#bodyKind = head.bodyKind
@@ -280,7 +266,7 @@ export class UpstreamConnection implements Upstream {
 
   /** Each side ends by itself: the upstream may go on after the client has ended, and the other way round. */
   #switch(user: UpstreamUser, head: ResponseHead): void {
-    this.#endWait(true)
+    this.#stay.endWait(true, this.#context.nowMs)
     this.#isInBody = true
     this.#bodyKind = TUNNEL
     this.#isPersistent = false
@@ -328,7 +314,7 @@ export class UpstreamConnection implements Upstream {
     const trailers = this.#bodyKind === CHUNKED ? this.#decoder.trailers : ''
     this.#user = null
     this.#isInBody = false
-    this.#endRetry()
+    this.#stay.endRetry()
     this.#wasLong = this.#bodyBytes > INLINE_BYTES
     this.#requestCount++
     const isSent = user.isRequestDone && this.#socket.writableLength === 0
@@ -386,7 +372,7 @@ export class UpstreamConnection implements Upstream {
   /** The endpoint answers nothing to anybody: gives up a request that can be sent elsewhere. */
   abandon(): void {
     const user = this.#user
-    if (!this.#isWaiting || user?.isMovable !== true) return
+    if (!this.#stay.isWaiting || user?.isMovable !== true) return
     this.close()
     this.#tellFailure(user, 'responseTimeout', NEVER)
   }

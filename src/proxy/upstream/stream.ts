@@ -13,6 +13,7 @@ import { passedTrailers } from '../http1/trailers.ts'
 import type { Endpoint } from './endpoint.ts'
 import { acceptLine, requestFields } from './request-fields.ts'
 import { responseText, statusOf, trailerLines } from './response-text.ts'
+import { Stay } from './stay.ts'
 import type { UpstreamSession } from './session.ts'
 import { StreamEnds } from './stream-ends.ts'
 import { streamFailure } from './stream-failure.ts'
@@ -30,9 +31,7 @@ export class UpstreamStream implements Upstream {
   readonly endpoint: Endpoint
   isConnected: boolean
   readonly #session: UpstreamSession
-  /** There is no final head yet. */
-  #isWaiting = true
-  #isRetry = false
+  readonly #stay: Stay
   #user: UpstreamUser | null
   /** Null until the head is sent. */
   #stream: ClientHttp2Stream | null = null
@@ -53,25 +52,13 @@ export class UpstreamStream implements Upstream {
     this.#user = user
     this.#isUpgrade = user.isUpgrade
     this.isConnected = session.isConnected && (!this.#isUpgrade || session.allowsConnect === true)
-    this.endpoint.vitals.beginWait(session.context.nowMs)
+    this.#stay = new Stay(session.endpoint)
+    this.#stay.begin(session.context.nowMs)
   }
 
   /** Until the request is over. */
   countAsRetry(): void {
-    this.#isRetry = true
-    this.endpoint.retryCount++
-  }
-
-  #endRetry(): void {
-    if (!this.#isRetry) return
-    this.#isRetry = false
-    this.endpoint.retryCount--
-  }
-
-  #endWait(isAnswered: boolean): void {
-    if (!this.#isWaiting) return
-    this.#isWaiting = false
-    this.endpoint.vitals.endWait(isAnswered, this.#session.context.nowMs)
+    this.#stay.countAsRetry()
   }
 
   /** Whether anybody waits for its answer still. */
@@ -151,8 +138,8 @@ export class UpstreamStream implements Upstream {
   close(): void {
     const hadUser = this.#user !== null
     this.#user = null
-    this.#endWait(false)
-    this.#endRetry()
+    this.#stay.endWait(false, this.#session.context.nowMs)
+    this.#stay.endRetry()
     const stream = this.#stream
     if (stream === null) return this.#session.leave(this)
     if (this.#isTunnelDone) {
@@ -211,13 +198,13 @@ export class UpstreamStream implements Upstream {
     if (head.status === 101 || head.status >= 200) stream.on('data', this.#onData)
     if (head.status === 101 && switchLines !== null) {
       this.#hasHead = true
-      this.#endWait(true)
+      this.#stay.endWait(true, this.#session.context.nowMs)
       this.#isTunnel = true
       return user.onSwitch(head)
     }
     if (head.status >= 200) {
       this.#hasHead = true
-      this.#endWait(true)
+      this.#stay.endWait(true, this.#session.context.nowMs)
       return user.onResponseHead(head)
     }
     if (head.status === 101 || ++this.#informationalCount > INFORMATIONAL_LIMIT) {
@@ -270,7 +257,7 @@ export class UpstreamStream implements Upstream {
     if (!this.#hasHead) return this.#fail('protocol', NEVER)
     if (this.#isTunnel) return user.onResponseEnd('')
     this.#user = null
-    this.#endRetry()
+    this.#stay.endRetry()
     const stream = this.#stream!
     // What is left of the request is of no use to a peer that has answered.
     if (!this.#ends!.isEnded || stream.writableLength > 0) this.#ends!.reset()
@@ -302,7 +289,7 @@ export class UpstreamStream implements Upstream {
 
   /** As of a connection. */
   abandon(): void {
-    if (this.#isWaiting && this.#user?.isMovable === true) this.#fail('responseTimeout', NEVER)
+    if (this.#stay.isWaiting && this.#user?.isMovable === true) this.#fail('responseTimeout', NEVER)
   }
 
   #fail(reason: UpstreamFailure, retry: number): void {
